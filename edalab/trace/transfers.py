@@ -4,7 +4,7 @@ They are read from the record when first requested, because most claims need onl
 `explore` judges thousands of runs. Steps are identified by their number in the journal.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import Envelope
@@ -46,8 +46,8 @@ class Transfer:
     fault: str | None
     received: bool = False
     rejected: bool = False
-    losses: list[int] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+    losses: tuple[int, ...] = ()
+    answers: tuple[int, ...] = ()
 
     @property
     def reached_broker(self) -> bool:
@@ -135,7 +135,7 @@ class Traffic:
             case "deliver" if step.fault in NOT_ARRIVED:
                 self._received.setdefault(key, None)
                 if transfer:
-                    transfer.losses.append(number)
+                    transfer.losses += (number,)
             case "handle":
                 again = key in self._received or (step.attempt or 1) > 1
                 late = key in self._delayed or (transfer is not None and transfer.fault == "delay")
@@ -145,16 +145,17 @@ class Traffic:
             case "lost" | "expired" | "discarded" | "rejected" if (
                 transfer and number not in self.span_of and step.fault != "drop"
             ):
-                transfer.losses.append(number)  # a dropped message was recorded at its delivery
+                transfer.losses += (number,)  # a dropped message was recorded at its delivery
                 doubled = transfer.fault == "duplicate" and len(transfer.losses) == 1
                 transfer.rejected = step.step == "rejected" and not doubled
             case "dead_letter" | "note" | "in_progress" | "evicted":
                 self._note(number, step, envelope)
             case "reply" if transfer and step.fault != "crash":
-                transfer.answers.append(number)
+                transfer.answers += (number,)
             case "answer" | "timeout" if transfer:
                 if step.step == "answer" and transfer.answers:
-                    self.answer_at[number] = transfer.answers.pop(0)
+                    self.answer_at[number] = transfer.answers[0]
+                    transfer.answers = transfer.answers[1:]
                 asker = self.trace.sent_in[transfer.sent]
                 if asker is not None and (asker.last is None or number < asker.last):
                     self.span_of[number] = asker

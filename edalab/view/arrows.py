@@ -81,7 +81,9 @@ def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
     """The point at which an arrow leaves its source vertically, towards the height `until`."""
     source, side = link.source, 1 if until > row.y else -1
     begin = row.y + side * (BAR // 2 if source.bar else 4)  # at the edge of a bar, or next to a dot
-    return layout.column(source.x, _exits(layout, source), begin, until, link), begin
+    bar, places = source.bar, _exits(layout, source)
+    room = range(bar.x, max(bar.x + bar.w, layout.inner[bar][-1])) if bar else range(0)
+    return layout.column(source.x, room, begin, until, link, places), begin
 
 
 def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:
@@ -112,7 +114,7 @@ def _keep_head(layout: "Layout", x: int, goal: "Row", side: int) -> None:
 
 def head(corners: list[Corner]) -> str:
     """The direction of an arrow's head: r, d or u."""
-    before, end = (y for _, y in corners[-2:])
+    (_, before), (_, end) = corners[-2:]
     return "r" if before == end else "d" if end > before else "u"
 
 

@@ -90,9 +90,9 @@ class Axis:
             if text_width(words, 10) + ends // 2 + 16 <= self.starts[end] - self.ends[start]:
                 scene.labels.append(Label(middle, bottom + below, words, "axis", "middle", words))
         for start, end in self.stretched:
-            tip = f"{seconds(start)} to {seconds(end)}: time is stretched"
             x = self.x(start) + 1
             if (width := self.x(end) - 1 - x) > 0:
+                tip = f"{seconds(start)} to {seconds(end)}: time is stretched"
                 scene.spans.append(Box(x, bottom + 1, width, 3, "stretched", tip))
         draw_times(scene, self.ticks(), (top, bottom, right), below)
 
@@ -105,14 +105,16 @@ class Axis:
             if step * self.scale >= 70 and (last - first) // step < 200:
                 times += range(-(-first // step) * step, last + 1, step)
                 break
-        taken: list[tuple[int, int, str]] = []  # x, half a width, and the text
+        taken, ticks = 0, []  # a bit for each x
         for time in dict.fromkeys(times):
-            x, text = self.x(time), seconds(time)
-            half = text_width(text, 10) // 2 + 4
-            apart = all(abs(x - other) > half + room for other, room, _ in taken)
-            if apart and not any(start < time < end for start, end in self.cuts):
-                taken.append((x, half, text))
-        return sorted((x, text) for x, _, text in taken)
+            if taken >> max(0, x := self.x(time)) & 1:
+                continue
+            half = text_width(text := seconds(time), 10) // 2 + 4
+            room = (1 << 2 * half + 1) - 1 << max(0, x - half)
+            if not (taken & room or any(start < time < end for start, end in self.cuts)):
+                taken |= room
+                ticks.append((x, text))
+        return sorted(ticks)
 
 
 def draw_times(

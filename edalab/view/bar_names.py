@@ -22,7 +22,6 @@ _TYPE = 50  # px of a shortened type
 OVER = 8  # px by which a name may reach over the next bar
 _NEXT = 40  # px between two attempts that are next to each other
 _BESIDE_HEAD = 15  # px from the left of a bar to words next to an arrow that enters it
-_CROWD = 100  # bars: if there are more, only those with words are named
 _LONG = 40  # px of a long bar
 _ORDINALS = {"2": "nd", "3": "rd"}
 _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
@@ -62,6 +61,8 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
         abbreviated = f"{first[0]}…" if first and first[0] != name else name
         types = [*filter(None, dict.fromkeys((abbreviated, shorten(name, _TYPE, 11, True))))]
         for number, bar in enumerate(same):
+            if not bar.named:
+                continue
             telling = [column[number] for column in columns[0] if column[number]]
             every = [column[number] for column in columns[1] if column[number]]
             words = f": {bar.words}" if bar.words else ""
@@ -88,7 +89,7 @@ def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]
     defaults."""
     keys = [_text("", envelope.subject) for envelope in envelopes]
     data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
-    versions = [_version(envelope) for envelope in envelopes]
+    versions = [_version(envelope) for envelope in envelopes if versioned]
     if versioned:  # each version has a class of its own
         data = [{"version": n} | one for n, one in zip(versions, data, strict=True)]
     apart = len({repr(fields) for fields in data})
@@ -127,7 +128,6 @@ def _text(field: str, value: object) -> str:
 def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
     """Write the name of each bar at its beginning or end, not above or below another bar of its row,
     and on one side for all bars of a type if there is room. Return the names with their labels."""
-    crowded = len(layout.drawn.bars) > _CROWD
     rows: defaultdict[Row, list[Bar]] = defaultdict(list)
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         rows[layout.row(bar)].append(bar)
@@ -142,7 +142,7 @@ def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
             last = bars[end - 1]
             bar.span = before.span if before and again else (bar.x, last.x + last.w)
             after = bars[end] if end < len(bars) else None
-            if bar.words or not crowded:
+            if bar.named:
                 alike[bar.envelope.type].append(_Name(layout, row, before, bar, after))
         for names in alike.values():
             written += zip(names, _write_alike(layout.placer, names), strict=True)

@@ -15,6 +15,8 @@ _ENDED = ("save", "undone", "failed", "crash", "no answer", "dead letter", "refu
 _STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
 PUBLISHED_AGAIN, REDRIVEN = "published again", "redriven"
+_CROWD = 100  # bars: if there are more, only those with words are named
+_QUIET = frozenset(("deliver", "commit", "ack"))  # not drawn, unless a fault struck them
 _NEXT = ("again in", "to ", "its ")  # beginnings of words about the broker's next action
 
 
@@ -37,7 +39,7 @@ class Drawn:
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
         for number in excerpt.numbers:
             step = self.journal[number]
-            if step.fault != "crash" or step.step in ("handle", "crash"):
+            if step.fault or step.step not in _QUIET:
                 self._draw(number, step)
         saving = {step.service for step in self.journal if step.step == "save" and not step.fault}
         for span, bar in self._bar_of.items():
@@ -48,6 +50,8 @@ class Drawn:
                     self._event(span.last, "refused", f"refused: {span.refused}")
                 elif bar.words and not any(event.what in _ENDED for event in bar.inner):
                     bar.outcome = "nothing saved" * (bar.service in saving)
+        for bar in self.bars:
+            bar.named = bool(bar.words) or len(self.bars) <= _CROWD
         if excerpt.whole:
             self._draw_unheard(excerpt.run.system)
         for link in self._answers.values():
@@ -62,6 +66,8 @@ class Drawn:
     def _draw(self, number: int, step: Step) -> None:
         detail, fault = clean(step.detail) if step.detail else "", step.fault
         match step.step:
+            case what if fault == "crash" and what not in ("handle", "crash"):
+                pass
             case "publish" | "ask":
                 self._send(number, step)
             case "deliver" if fault in NOT_ARRIVED:
@@ -147,12 +153,13 @@ class Drawn:
 
     def _send(self, number: int, step: Step) -> None:
         transfer = self.traffic.of_step[number]
-        name = named(transfer.envelope)
         if isinstance(transfer.envelope, DeadLetter):
             if (died := transfer.envelope.number) in self._deaths:
                 self._sources[transfer] = self._deaths[died]
             return
-        event = self._sources[transfer] = self._event(number, "send", more=name)
+        event = self._sources[transfer] = self._event(number, "send")
+        if event.bar is None or step.fault:  # otherwise no tooltip shows it
+            event.more = named(transfer.envelope)
         role = getattr(transfer.envelope.data, "__declared__", None)
         if event.bar and role is not None and role.refuses:
             event.bar.refuses = True
@@ -160,7 +167,7 @@ class Drawn:
         if step.fault in _STORED:
             event.what, event.words = _STORED[step.fault], FAULTS[step.fault].words
         elif step.fault and step.fault != "delay":
-            link = Link("question" if transfer.question else "message", event, None, name)
+            link = Link("question" if transfer.question else "message", event, None, event.more)
             words = "question " * transfer.question + FAULTS[step.fault].words
             self._stop(link, "failed" if step.fault == "fail" else "lost", words)
 
@@ -180,7 +187,7 @@ class Drawn:
     def _handle(self, number: int, step: Step) -> None:
         attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
         envelope = arrival.span.envelope
-        bar = Bar(step.service, step.replica, envelope, step.time)
+        bar = Bar(step.service, step.replica, envelope, step.time, named(envelope))
         self.bars.append(bar)
         self._bar_of[arrival.span] = bar
         bar.struck = arrival.again or arrival.late
@@ -201,7 +208,7 @@ class Drawn:
             if arrival.again or self.traffic.of_step[number].question:
                 kind = "again" if arrival.again else "question"
             when = f"{seconds(source.time)} to {seconds(step.time)}"
-            tip = f"{named(envelope)} to {bar.service}, {when}"
+            tip = f"{bar.name} to {bar.service}, {when}"
             tip += f", {bar.words}" if arrival.again else ""
             self.links.append(Link(kind, source, bar, tip))
         if step.fault and step.fault != "crash":
@@ -295,10 +302,8 @@ class Drawn:
 
     def _turn(self, deploy: Step) -> str:
         """The number of a deploy among those of its service, or "" if there is only one."""
-        same = [
-            s.detail for s in self.journal if s.step == "deploy" and s.service == deploy.service
-        ]
-        turns = list(dict.fromkeys(same))
+        mine = (s for s in self.journal if s.step == "deploy" and s.service == deploy.service)
+        turns = list(dict.fromkeys(step.detail for step in mine))
         return f" {turns.index(deploy.detail) + 1}" * (len(turns) > 1)
 
     def _begin_outage(self, number: int, step: Step) -> None:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from ..model import Envelope
 from ..text import clean, seconds
-from ..trace.transfers import named
 
 _OUTAGES = {"pause": "stands still", "cut": "cut off", "cut from": "cut off from"}
 
@@ -18,11 +17,13 @@ class Bar:
     replica: int
     envelope: Envelope
     start: int
+    name: str = ""  # in its tooltip
     end: int | None = None
     struck: bool = False
     refuses: bool = False  # whether it publishes a refusal
     words: str = ""  # next to the name
     outcome: str = ""  # if there is room
+    named: bool = True  # whether its name is written
     inner: list["SpanEvent"] = field(default_factory=list)
     x: int = 0
     w: int = 0
@@ -41,7 +42,7 @@ class Bar:
     def tip(self) -> str:
         until = seconds(self.end) if self.end is not None else "unfinished"
         replica = f" replica {self.replica}" if self.replica > 1 else ""
-        handled = f"{named(self.envelope)}, {seconds(self.start)} to {until}"
+        handled = f"{self.name}, {seconds(self.start)} to {until}"
         inner = [
             f"saved at {seconds(event.time)}" + ", undone" * (event.what == "undone")
             if event.what in ("save", "undone")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain, pairwise
+from itertools import chain
 
 from ..text import shorten, text_width
 from .scene import Extent, Label, Scene
@@ -70,7 +70,7 @@ class LabelPlacer:
 
     def avoid(self, points: Sequence[int]) -> None:
         """Make labels avoid a line if they can. `points` are x, y of each corner."""
-        for (a, b), (c, d) in pairwise(zip(points[::2], points[1::2], strict=True)):
+        for a, b, c, d in zip(points[::2], points[1::2], points[2::2], points[3::2], strict=False):
             self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
 
     def place(

@@ -3,9 +3,10 @@
 Everything is laid out with room for all lines of labels and all tracks of arrows. Then the empty
 lines and tracks are removed."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate, chain
 
 from ..text import seconds, shorten, text_width
@@ -68,9 +69,9 @@ class Layout:
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
         # A bit for each x near vertical parts of arrows, by the two heights between which they run:
         # parts of all owners, of more than one owner, and of each owner.
-        self._beside: Counter[Heights] = Counter()
-        self._shared: Counter[Heights] = Counter()
-        self._own: defaultdict[Owner, Counter[Heights]] = defaultdict(Counter)
+        self._beside: defaultdict[Heights, int] = defaultdict(int)
+        self._shared: defaultdict[Heights, int] = defaultdict(int)
+        self._own: defaultdict[Owner, dict[Heights, int]] = defaultdict(partial(defaultdict, int))
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
@@ -193,16 +194,16 @@ class Layout:
     def _set_marks(self) -> None:
         stand: dict[Row, list[int]] = {}
         for event in self.drawn.all_events():
-            row = self.row(event)
             if event.what not in _UNMARKED:
-                taken = stand.setdefault(row, [])
+                taken = stand.setdefault(row := self.row(event), [])
                 while any(abs(event.x - x) < 11 for x in taken) and event.x < self.right - 12:
                     event.x += 1
                 taken.append(event.x)
                 self.marks.append(event)
                 self.placer.taken.add((event.x - 7, row.y - 7, event.x + 6, row.y + 7))
             elif event.what == "send" and not event.bar:
-                self.placer.taken.add((event.x - 4, row.y - 4, event.x + 3, row.y + 4))
+                y = self.row(event).y
+                self.placer.taken.add((event.x - 4, y - 4, event.x + 3, y + 4))
 
     # -- queries for routing arrows
 
@@ -225,17 +226,20 @@ class Layout:
         self._used[gap] = max(self._used[gap], number + 1)
         return y
 
-    def column(self, first: int, others: Iterable[int], y1: int, y2: int, link: Link) -> int:
-        """Reserve a vertical part of an arrow and return its x: `first`, or one of `others` if that is next
-        to an arrow with another owner. If none is free, it is `first`."""
+    def column(
+        self, first: int, room: range, y1: int, y2: int, link: Link, places: Iterable[int] = ()
+    ) -> int:
+        """Reserve a vertical part of an arrow and return its x: `first`, or if that is next to an arrow
+        with another owner, one of `places` in `room`. If none is free, it is `first`."""
         top, bottom = here = (min(y1, y2), max(y1, y2))
         taken, own = 0, self._own[link.source, link.kind == "again"]
         for span, bits in self._beside.items():
             if span[0] < bottom and top < span[1]:
                 taken |= bits & ~own[span] | self._shared[span] if span in own else bits
         edge = min(0, self.right - 200)  # in a narrow picture, arrows may begin left of 0
-        free = (x for x in chain((first,), others) if not taken >> x - edge & 1)
-        x = next(free, first)
+        x, whole = first, (1 << max(0, room.stop - room.start)) - 1
+        if taken >> first - edge & 1 and ~taken >> room.start - edge & whole:
+            x = next((x for x in places or room if not taken >> x - edge & 1), first)
         bits = (1 << 2 * BESIDE - 1) - 1 << x - edge - BESIDE + 1
         self._shared[here] |= self._beside[here] & bits & ~own[here]
         self._beside[here] |= bits

@@ -61,7 +61,7 @@ def png(scene: Scene) -> bytes:
 
 def _paths(shape: Shape, points: float) -> PathCollection:
     """The paths of a shape. `points` is the size of a pixel in points, matplotlib's unit for line widths."""
-    paths = [_outline(path) for path, _ in shape.paths]
+    paths = [_outline(x, y, path) for x, y, path, _ in shape.paths]
     looks = dict(facecolors=shape.fill or "none", edgecolors="none")
     if shape.stroke:
         colour, width, dash = shape.stroke
@@ -70,22 +70,14 @@ def _paths(shape: Shape, points: float) -> PathCollection:
     return PathCollection(paths, alpha=shape.opacity if shape.opacity < 1 else None, **looks)
 
 
-def _outline(path: Path) -> Outline:
+def _outline(x: int, y: int, path: Path) -> Outline:
     codes: list[int] = []
-    numbers: list[int] = []
-    code = 0
-    for part in path:
-        if isinstance(part, str):
-            code = _CODES[part]
-            if part == "Z":
-                codes.append(code)
-                numbers += (0, 0)
-        else:
-            if len(numbers) == 2 * len(codes):  # this is the x of a corner
-                codes.append(code)
-                code = 2 if code == 1 else code
-            numbers.append(part)
-    return Outline(numpy.reshape(numbers, (-1, 2)), codes)
+    corners: list[int] = []
+    for letter, *numbers in path:
+        code = _CODES[letter]
+        codes += [code] + [max(2, code)] * (len(numbers) // 2 - 1)
+        corners += numbers or (0, 0)
+    return Outline(numpy.reshape(corners, (-1, 2)) + numpy.array((x, y)), codes)
 
 
 def _words(words: Words) -> PathCollection:

@@ -2,19 +2,32 @@
 do not differ."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from . import theme
 from .scene import Arrow, Box, Label, Line, Mark, Polyline, Scene
 from .theme import BoxLook, LabelLook, MarkLook, StrokeLook
 
-Path = tuple[str | int, ...]  # letters and numbers, as in an SVG path
+
+class Path(tuple[tuple[Any, ...], ...]):
+    """Lines and curves, each a letter and its numbers, as in an SVG path."""
+
+    @cached_property
+    def steps(self) -> str:
+        """The path in relative SVG commands, which can be written after any point."""
+        text, x, y = "", 0, 0
+        for letter, *numbers in self:
+            by = [number - (y if place % 2 else x) for place, number in enumerate(numbers)]
+            text += letter.lower() + " ".join(map(str, by))
+            x, y = numbers[-2:] or (x, y)
+        return text.replace(" -", "-").removeprefix("m0 0")
 
 
 class Shape(NamedTuple):
-    """Paths with the same look, each with its tooltip or ""."""
+    """Paths with the same look, each with the x and y of its origin, and its tooltip or ""."""
 
-    paths: list[tuple[Path, str]]
+    paths: list[tuple[int, int, Path, str]]
     fill: str | None = None
     stroke: StrokeLook | None = None
     opacity: float = 1
@@ -40,59 +53,59 @@ def shapes(scene: Scene) -> Iterator[Shape | Words]:
 
 
 def _boxes(look: BoxLook, boxes: list[Box]) -> Iterator[Shape]:
-    edge = StrokeLook(look.edge, look.width, look.dash) if look.edge else None
-    yield Shape([(_rectangle(box, look.radius), box.tip) for box in boxes], look.fill, edge)
+    edge, r = StrokeLook(look.edge, look.width, look.dash) if look.edge else None, look.radius
+    placed = [(box.x, box.y, _rectangle(box.w, box.h, r), box.tip) for box in boxes]
+    yield Shape(placed, look.fill, edge)
     if look.hatch:
         lines = [line for box in boxes for line in hatching(look.hatch, box.x, box.y, box.w, box.h)]
-        yield Shape([(("M", *line), "") for line in lines], None, StrokeLook(theme.HATCH, 0.8))
+        placed = [(0, 0, Path([("M", *line)]), "") for line in lines]
+        yield Shape(placed, None, StrokeLook(theme.HATCH, 0.8))
 
 
-def _rectangle(box: Box, radius: int) -> Path:
-    left, top, right, bottom = box.extent()
-    r = min(radius, box.w // 2, box.h // 2)
+@lru_cache(1024)
+def _rectangle(w: int, h: int, radius: int) -> Path:
+    r = min(radius, w // 2, h // 2)
     if not r:
-        return ("M", left, top, right, top, right, bottom, left, bottom, "Z")
-    return (
-        *("M", left + r, top, right - r, top, "Q", right, top, right, top + r),
-        *("L", right, bottom - r, "Q", right, bottom, right - r, bottom),
-        *("L", left + r, bottom, "Q", left, bottom, left, bottom - r),
-        *("L", left, top + r, "Q", left, top, left + r, top, "Z"),
-    )
+        return Path((*_outline(((0, 0), (w, 0), (w, h), (0, h))), ("Z",)))
+    return Path((
+        ("M", r, 0), ("L", w - r, 0), ("Q", w, 0, w, r), ("L", w, h - r), ("Q", w, h, w - r, h),
+        ("L", r, h), ("Q", 0, h, 0, h - r), ("L", 0, r), ("Q", 0, 0, r, 0), ("Z",),
+    ))  # fmt: skip
 
 
 def _lines(look: StrokeLook, lines: Sequence[Line | Polyline]) -> Iterator[Shape]:
-    yield Shape([(("M", *line.points), line.tip) for line in lines], None, look)
+    yield Shape([(0, 0, Path([("M", *line.points)]), line.tip) for line in lines], None, look)
 
 
 def _arrows(look: StrokeLook, arrows: list[Arrow]) -> Iterator[Shape]:
     for width in sorted({arrow.width for arrow in arrows}):
-        paths: list[tuple[Path, str]] = [
-            (("M", *arrow.points[:2], "C", *arrow.points[2:]), arrow.tip)
-            for arrow in arrows
-            if arrow.width == width
-        ]
-        yield Shape(paths, None, look._replace(width=width or look.width))
-    ends = [(theme.HEADS[arrow.head], *arrow.points[-2:]) for arrow in arrows if arrow.head]
-    yield Shape([(_moved(*end), "") for end in ends], look.colour)
+        alike = [arrow for arrow in arrows if arrow.width == width]
+        curves = [Path((("M", *one.points[:2]), ("C", *one.points[2:]))) for one in alike]
+        placed = [(0, 0, path, one.tip) for path, one in zip(curves, alike, strict=True)]
+        yield Shape(placed, None, look._replace(width=width or look.width))
+    ends = [(*arrow.points[-2:], _HEADS[arrow.head], "") for arrow in arrows if arrow.head]
+    yield Shape(ends, look.colour)  # pyrefly: ignore[bad-argument-type]
 
 
 def _marks(look: MarkLook, marks: list[Mark]) -> Iterator[Shape]:
     filled, outlines = theme.SHAPES[look.shape]
-    paths = []
-    for mark in marks:
-        parts = [part for outline in outlines for part in _moved(outline, mark.x, mark.y)]
-        paths.append((tuple(parts), mark.tip))
-    yield Shape(paths, look.colour) if filled else Shape(paths, None, StrokeLook(look.colour, 2))
+    path = Path(line for outline in outlines for line in _outline(outline))
+    placed = [(mark.x, mark.y, path, mark.tip) for mark in marks]
+    yield Shape(placed, look.colour) if filled else Shape(placed, None, StrokeLook(look.colour, 2))
 
 
-def _moved(corners: Sequence[tuple[int, int]], x: int, y: int) -> Path:
-    return ("M", *[number for a, b in corners for number in (x + a, y + b)])
+def _outline(corners: Sequence[tuple[int, int]]) -> Path:
+    return Path(("L" if number else "M", *corner) for number, corner in enumerate(corners))
+
+
+_HEADS = {way: _outline(corners) for way, corners in theme.HEADS.items()}
 
 
 def _labels(look: LabelLook, labels: list[Label]) -> Iterator[Shape | Words]:
     if look.ground:
-        boxes = [Box(a, b, c - a, d - b, "") for a, b, c, d in (each.extent() for each in labels)]
-        yield Shape([(_rectangle(box, 0), "") for box in boxes], look.ground, None, 0.85)
+        extents = [label.extent() for label in labels]
+        grounds = [(a, b, _rectangle(c - a, d - b, 0), "") for a, b, c, d in extents]
+        yield Shape(grounds, look.ground, None, 0.85)
     yield Words(labels, look)
 
 

@@ -4,7 +4,7 @@ move of a slider."""
 from html import escape
 
 from .scene import Scene
-from .shapes import Shape, Words, shapes
+from .shapes import Path, Shape, Words, shapes
 from .theme import FONT, PAPER
 
 
@@ -17,20 +17,12 @@ def paint(scene: Scene) -> str:
         f'height="{height}" style="background:{PAPER}" role="img" '
         f'font-family="{FONT}, Verdana, sans-serif" aria-label="{escape(scene.alt)}">'
     ]
-    texts = _Texts()
     for shape in shapes(scene):
-        parts += _words(shape) if isinstance(shape, Words) else _paths(shape, texts)
+        parts += _words(shape) if isinstance(shape, Words) else _paths(shape)
     return "".join([*parts, "</svg>"])
 
 
-class _Texts(dict):
-    """A cache of the texts of numbers and letters, of which a picture repeats many."""
-
-    def __missing__(self, value: str | int) -> str:
-        return self.setdefault(value, str(value))
-
-
-def _paths(shape: Shape, texts: _Texts) -> list[str]:
+def _paths(shape: Shape) -> list[str]:
     """The elements of paths, with their tooltips. Paths without one share an element, because elements
     are slow in a browser. That element lets the pointer through to elements with tooltips."""
     group = f'<g fill="{shape.fill or "none"}"'
@@ -40,13 +32,29 @@ def _paths(shape: Shape, texts: _Texts) -> list[str]:
         group += f' stroke-dasharray="{dash[0]} {dash[1]}"' if dash else ""
     group += f' fill-opacity="{shape.opacity:g}"' if shape.opacity < 1 else ""
     parts, silent = [f"{group}>"], ""
-    for path, tip in shape.paths:
-        d = " ".join(map(texts.__getitem__, path))
+    for x, y, path, tip in shape.paths:
+        d = f"M{x} {y}{path.steps}" if x or y else _written(path)
         if tip:
-            parts.append(f'<path d="{d}"><title>{escape(tip)}</title></path>')
+            parts.append(f'<path d="{d}"><title>{escape(tip, quote=False)}</title></path>')
         else:
             silent += d
     return [*parts, f'<path d="{silent}" pointer-events="none"/></g>' if silent else "</g>"]
+
+
+def _written(path: Path) -> str:
+    """A path in absolute SVG commands. Most curves of an arrow are straight, and a straight line is
+    written in fewer numbers."""
+    text, x, y = "", 0, 0
+    for letter, *numbers in path:
+        if letter != "C":
+            text += letter + " ".join(map(str, numbers))
+            x, y = numbers[-2:] or (x, y)
+            continue
+        for a, b, c, d, end, to in zip(*[iter(numbers)] * 6, strict=True):
+            straight = a == x and b == y and c == end and d == to
+            text += f"L{end} {to}" if straight else f"C{a} {b} {c} {d} {end} {to}"
+            x, y = end, to
+    return text
 
 
 def _words(words: Words) -> list[str]:
@@ -58,7 +66,7 @@ def _words(words: Words) -> list[str]:
         # Keeps the width of the text if the browser uses another font. The width of non-ASCII text
         # is overestimated.
         length = f' textLength="{label.width()}"' if label.text.isascii() else ""
-        tip = f"<title>{escape(label.tip)}</title>" if label.tip else ""
+        tip = f"<title>{escape(label.tip, quote=False)}</title>" if label.tip else ""
         start = f'<text x="{label.x}" y="{label.y + look.size * 36 // 100}"{length}{anchor}>'
-        parts.append(f"{start}{tip}{escape(label.text)}</text>")
+        parts.append(f"{start}{tip}{escape(label.text, quote=False)}</text>")
     return [*parts, "</g>"]
