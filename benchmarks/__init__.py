@@ -1,1 +1,1 @@
-"""How fast the laboratory is, beside peers and limits measured in the same run. `README.md` says how to run it and what it means."""
+"""The speed of the laboratory, against peers and limits in the same run. See `README.md`."""

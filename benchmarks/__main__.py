@@ -1,10 +1,10 @@
-"""Measure, print the table, and with --write put it where it is read.
+"""Measure, print the table, and with --write store it where it is shown.
 
 python -m benchmarks                      everything, some ten minutes
 python -m benchmarks messages store       these parts
 python -m benchmarks --write              also into benchmarks/README.md, eight rows into README.md, and curves.png
-python -m benchmarks --small messages …   in a small size; fails where a ratio is by half worse than in small.json
-python -m benchmarks --small --write …    what it compares with from now on
+python -m benchmarks --small messages …   in a small size; fails if a ratio is half as large again as in small.json
+python -m benchmarks --small --write …    store the ratios that --small compares with
 """
 
 import argparse
@@ -64,7 +64,7 @@ def measured(parts: list[str], small: bool) -> list[Row]:
 
 
 def write(rows: list[Row]) -> None:
-    """All rows into the page of the benchmarks, the few that a newcomer wants into the README, and the curves."""
+    """Write all rows to the page of the benchmarks, and those for newcomers to the README."""
     _put(HERE / "README.md", rows)
     if missing := FOR_NEWCOMERS - {name(row) for row in rows}:
         raise SystemExit(f"the README shows rows that were not measured: {sorted(missing)}")
@@ -72,7 +72,7 @@ def write(rows: list[Row]) -> None:
 
 
 def _put(page: Path, rows: list[Row]) -> None:
-    """Between the marks of a page."""
+    """Write the table between the marks of a page."""
     before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     lines = ["", f"Measured on {machine()}.", "", *table(HEAD, [row.cells() for row in rows]), ""]
@@ -80,7 +80,7 @@ def _put(page: Path, rows: list[Row]) -> None:
 
 
 def curves(path: Path) -> None:
-    """The cost of a message and of a question about the past, while there are more and more of them."""
+    """Draw the cost of a message, and of a question about the past, as their number grows."""
     from matplotlib.figure import Figure
 
     from benchmarks import messages, store
@@ -106,7 +106,7 @@ def name(row: Row) -> str:
 
 
 def worse(rows: list[Row]) -> dict[str, str]:
-    """The rows whose ratio is by half worse than in small.json, in words."""
+    """The rows whose ratio is half as large again as in small.json, by name, in words."""
     known = json.loads(SMALL.read_text(encoding="utf-8"))
     if new := [name(row) for row in rows if name(row) not in known]:
         raise SystemExit(f"small.json does not know {new}: write it with --small --write")
@@ -120,13 +120,13 @@ def worse(rows: list[Row]) -> dict[str, str]:
 
 
 def keep(rows: list[Row]) -> None:
-    """What small runs are compared with from now on."""
+    """Save the ratios with which small runs are compared from now on."""
     ratios = {name(row): round(row.ratio, 4) for row in rows}
     SMALL.write_text(json.dumps(ratios, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def compare(parts: list[str]) -> int:
-    """Measure in a small size. What seems worse is measured once more: a busy machine is seldom busy in the same place twice."""
+    """Measure in a small size, and again what seems worse, because a busy machine disturbs."""
     found: dict[str, str] = {}
     for part in parts:
         seems = worse(measured([part], small=True))

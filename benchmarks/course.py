@@ -1,5 +1,5 @@
-"""The course: every lesson executed, two at a time, beside as many notebooks with nothing in them; and what a learner waits for who
-opens a lesson, until its first picture is painted, beside opening an empty notebook."""
+"""The course: every lesson executed, two at a time, against as many notebooks with one cell; and
+the time from opening a lesson to its first picture, against opening an empty notebook."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

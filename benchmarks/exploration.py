@@ -1,5 +1,5 @@
-"""Every single fault of a five-service order flow with three orders, claims checked on each run, beside as many plain runs
-(simulated only); and beside the same faults simulated only, which says what the faults themselves make longer."""
+"""Every single fault of an order flow with five services and three orders, with claims checked on each run,
+against as many plain runs. The same faults without claims show how much longer the faults make the runs."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -33,7 +33,7 @@ class OrderShipped(Event, topic="shipments", key="order_id"):
 
 
 def shop() -> System:
-    """Orders are taken, reserved, charged, shipped and written about: each service saves first, once an order."""
+    """Five services that take, reserve, charge, ship and announce an order, each saving it once."""
     shop = System("shop")
 
     def step(name: str, event: type[Event], says: type[Event] | None) -> None:
@@ -114,7 +114,7 @@ def rows(small: bool) -> Iterator[Row]:
     yield from _of_executors(small)
 
 
-# On a run of 14 arrows: what is explored, and the most that it may take of as many plain runs.
+# The claims explored on a run of 14 arrows, and the highest ratios allowed to as many plain runs.
 READY = {
     "a claim that reads rows": [flow.all_shipped],
     "`no_event_lost`": [claims.no_event_lost(flow.LinePacked)],
@@ -125,11 +125,11 @@ READY = {
 }
 SEVEN = [*chain.from_iterable(READY.values()), claims.handled_once(flow.LinePicked)]
 SINGLE, PAIRS, TOGETHER = 1.4, 2.0, 1.6
-PROCESSES, CLUSTER = 1 / 1.8, 1 / 1.6  # of the time that one process takes
+PROCESSES, CLUSTER = 1 / 1.8, 1 / 1.6  # of one process's time
 
 
 def _of_flow(small: bool) -> Iterator[Row]:
-    """Claims on the 14-arrow flow: one at a time and together, under single faults and under pairs."""
+    """Claims on the 14-arrow flow, one at a time and together, under single faults and pairs."""
     rounds = 3 if small else 7
     pairs = 300 if small else 1_500
     asked = {f"one claim, {name}": (one, SINGLE) for name, one in READY.items()}
@@ -142,12 +142,12 @@ def _of_flow(small: bool) -> Iterator[Row]:
 def _beside_plain(
     what: str, faults: int, budget: int | None, asked: dict, rounds: int
 ) -> Iterator[Row]:
-    """Explorations with some claims, each beside as many plain runs."""
+    """Explorations with some claims, each against as many plain runs."""
     system, workload = flow.in_arrows(14)
     explored = partial(explore, system, workload, faults=faults, budget=budget)
     schedules = len(explored(claims=[flow.all_shipped]).schedules)
 
-    def plain() -> None:  # as an exploration does, it lets go of each run
+    def plain() -> None:  # like an exploration, it keeps no run
         for _ in range(schedules):
             simulate(system, workload)
 
@@ -163,7 +163,7 @@ def _beside_plain(
 
 
 def _of_executors(small: bool) -> Iterator[Row]:
-    """Two processes, and a Dask cluster of two workers, beside one process: by the clock on the wall."""
+    """Two processes, and a Dask cluster of two workers, against one process, in wall-clock time."""
     rounds, budget = (2, 300) if small else (5, 1_500)
     system, workload = flow.in_arrows(14)
     explored = partial(explore, system, workload, READY["`handled_once`"], faults=2, budget=budget)
@@ -176,7 +176,7 @@ def _of_executors(small: bool) -> Iterator[Row]:
         sides = {"one": explored}
         sides |= {name: partial(explored, executor=one) for name, (one, _) in executors.items()}
         for side in sides.values():
-            side()  # imports, and what Python specializes, are no part of the first round
+            side()  # a warm-up, for imports and what Python specializes
         took = in_turns({name: partial(wall, side) for name, side in sides.items()}, rounds)
     beside = f"one process: {median(took['one']) * 1000:.0f} ms"
     for name, (_, most) in executors.items():

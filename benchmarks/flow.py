@@ -1,4 +1,4 @@
-"""A system whose one story has as many arrows as one likes: an order, its lines picked one after the other, each packed and shipped."""
+"""A system with any number of arrows: the lines of an order are picked, packed and shipped."""
 
 from edalab import Claim, Event, System, claims
 
@@ -45,7 +45,7 @@ def shop() -> System:
 
 
 def in_arrows(arrows: int):
-    """The system, and a workload whose run has so many arrows (an even number more than one line's two are rounded up)."""
+    """The system, and a workload whose run has this many arrows: if even, from two orders."""
     lines, odd = divmod(arrows, 2)
 
     async def one_order(ctx):

@@ -1,4 +1,4 @@
-"""The library `eventsourcing` does what `store.py` measures, in memory or in a file of SQLite."""
+"""What `store.py` measures, with the library `eventsourcing`, in memory or in a SQLite file."""
 
 from uuid import UUID, uuid4
 
@@ -20,7 +20,7 @@ class Account(Aggregate):
 
 
 class Aggregates:
-    """As its own pages show it: an application saves an aggregate whose methods make events and apply them."""
+    """As in its documentation: an application saves an aggregate, whose methods create and apply events."""
 
     def __init__(self, place: str, events: list):
         self.application = Application(
@@ -61,7 +61,7 @@ class Withdrawn(DomainEvent):
 
 
 class Bare(Aggregates):
-    """Its event store alone, with events made before and no aggregates."""
+    """Its event store alone, with events created in advance and without aggregates."""
 
     def __init__(self, place: str, events: list):
         super().__init__(place, events)

@@ -1,5 +1,5 @@
-"""A message through publish, deliver, handle and commit with the full record kept, beside the same traffic elsewhere: each
-message takes 10 ms to the broker, whose confirmation is waited for, and 10 ms to the consumer, who handles one at a time."""
+"""The cost of a recorded message, against the same traffic in peers: 10 ms to the broker, whose
+confirmation is awaited, and 10 ms to a consumer that handles one at a time."""
 
 import asyncio
 import tracemalloc
@@ -14,7 +14,7 @@ from edalab import Event, System, simulate
 from .rows import Row, in_turns, ratios, seconds
 
 MESSAGES, ROUNDS = 20_000, 9
-SLOWER = 10  # so many times fewer messages for peers that take that much longer
+SLOWER = 10  # slower peers get this many times fewer messages
 CURVE = (1_000, 10_000, 100_000, 1_000_000)
 
 
@@ -67,7 +67,7 @@ def edalab_sleeping(messages: int) -> int:
 
 
 def in_simpy_sleeping(messages: int) -> int:
-    """The same traffic with plain integers for messages."""
+    """The same traffic in SimPy, with plain integers as messages."""
     import simpy
 
     environment = simpy.Environment()
@@ -96,7 +96,7 @@ def in_simpy_sleeping(messages: int) -> int:
 
 
 def heap(messages: int) -> int:
-    """The limit: no services, no coroutines, no envelopes; two actions a message on an agenda, and four steps in a record."""
+    """The limit: a bare heap loop with two actions and four recorded steps for each message."""
     agenda, record, handled, number = [], [], [], 0
 
     def arrive(order) -> None:
@@ -231,7 +231,7 @@ def in_happysim_topic(messages: int) -> int:
 
 
 def _play(entities: list, begin: int) -> None:
-    """Run happysim's entities, the first `begin` of which are set going."""
+    """Run happysim's entities, of which the first `begin` get a starting event."""
     from happysimulator import Event, Instant, Simulation
 
     simulation = Simulation(entities=entities)
@@ -258,7 +258,7 @@ def in_faststream(messages: int) -> int:
     return len(handled)
 
 
-PEERS = {  # who, and the most that ours may take of it
+PEERS = {  # the peer's function, the highest ratio allowed, and how many times fewer messages
     "SimPy, by hand, no record": (in_simpy, 1.0, 1),
     "salabim, no record": (in_salabim, None, SLOWER),
     "happysim, its log and consumer group": (in_happysim, 1 / 5, 2 * SLOWER),
@@ -282,7 +282,7 @@ def rows(small: bool) -> Iterator[Row]:
     }
     for name, (play, _, slower) in PEERS.items():
         try:
-            play(100)  # imports, and what Python specializes, are no part of the first round
+            play(100)  # a warm-up, for imports and what Python specializes
         except ImportError as error:
             print(
                 f"left out: {name}: {error.name} is not installed here (happysim wants Python 3.13)"
@@ -307,7 +307,7 @@ def rows(small: bool) -> Iterator[Row]:
 
 
 def _sleeping(messages: int, rounds: int) -> Iterator[Row]:
-    """Keys and sleeps, beside SimPy with plain integers."""
+    """Keys and sleeps, against SimPy with plain integers."""
     try:
         in_simpy_sleeping(100)
     except ImportError:
@@ -327,8 +327,8 @@ def _sleeping(messages: int, rounds: int) -> Iterator[Row]:
 
 
 def _of_a_run(messages: int, rounds: int) -> Iterator[Row]:
-    """What is read from the record of a run, beside the run itself."""
-    import pandas  # noqa: F401  its import is none of it
+    """What is computed from the record of a run, against the run itself."""
+    import pandas  # noqa: F401  its import is not measured
 
     kept: list = []
     sides = {
@@ -350,7 +350,7 @@ def _of_a_run(messages: int, rounds: int) -> Iterator[Row]:
 
 def _memory(messages: int) -> Row:
     kept: list = []
-    edalab(messages, kept)  # what is made once is made
+    edalab(messages, kept)  # a warm-up, for what is created once
     kept.clear()
 
     def traced(make: Callable[[], object]) -> int:
@@ -374,7 +374,7 @@ def _memory(messages: int) -> Row:
 
 
 def _flat(sizes: tuple[int, ...], rounds: int) -> Row:
-    """A message in a run of many, beside one in a run of few: the same number of messages, in so many runs."""
+    """A message in a run of many messages, against one in runs of few messages."""
     few, many = sizes[0], sizes[-1]
     rounds = min(rounds, 3)
     took = in_turns(
@@ -396,7 +396,7 @@ def _several(size: int, messages: int) -> float:
 
 
 def curve() -> dict[str, list[tuple[int, float]]]:
-    """Microseconds a message, by the number of messages in a run."""
+    """Microseconds per message, by the number of messages in a run."""
     sides = {"edalab, full record kept": edalab, "SimPy, by hand, no record": in_simpy}
     return {
         name: [(size, median(microseconds(play, size) for _ in range(3))) for size in CURVE]

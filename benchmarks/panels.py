@@ -1,6 +1,6 @@
-"""From a hand to the picture: a slider is moved in JupyterLab, in a real browser, until the new picture is in the page (and painted, at
-a frame of the browser's); beside a bare slider with one HTML widget, whose pictures were drawn before: what JupyterLab, the kernel's
-messages and the browser take by themselves."""
+"""The time from a slider's move in JupyterLab, in a real browser, until the new picture is in the page, and
+until it is painted at one of the browser's frames. The peer is a bare slider with one HTML widget whose
+pictures were drawn before: it shows the cost of JupyterLab, the kernel's messages and the browser."""
 
 import os
 import re
@@ -16,9 +16,9 @@ from .rows import Row
 
 MOVES = 40
 DRAG = 60  # steps
-SETTLED = 150  # ms after the last of them
+SETTLED = 150  # ms after the last step
 MATRIX = 300  # ms
-SEED = len(RATES)  # of the panel's sliders, the rates being before it
+SEED = len(RATES)  # the index of this slider in the panel, after the rates
 LESSON = "02-event-carried-state-transfer.ipynb"
 _TIMELINE = ".jupyter-widget-tab .widget-html-content:has(.edalab-picture)"
 
@@ -62,7 +62,7 @@ lab.delay.value = 0.1
 lab
 """
 
-# Moves the slider by a key, again and again, each time once the picture of the move before is painted.
+# Moves the slider with a key, each time after the picture of the previous move is painted.
 _MOVE = """
 async ([slider, picture, moves]) => {
   const root = document.querySelector('.bench');
@@ -88,7 +88,7 @@ async ([slider, picture, moves]) => {
   return taken;
 }
 """
-# Moves it without waiting, a step a frame, and says how long after the last step the last change came.
+# Moves it without waiting, a step per frame. Returns the time from the last step to the last change.
 _DRAG = """
 async ([slider, picture, steps, key]) => {
   const root = document.querySelector('.bench');
@@ -109,7 +109,7 @@ async ([slider, picture, steps, key]) => {
 
 
 def opened(lab, page, name: str, source: str):
-    """A notebook of one cell, written into the course's folder, opened and run."""
+    """Write a notebook of one cell into the course's folder, open it and run it."""
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
     nbformat.write(notebook, lab.folder / "notebooks" / f"{name}.ipynb")
@@ -178,7 +178,7 @@ def _sliders(lab, browser, arrows: int, most: int, moves: int) -> Iterator[Row]:
 
 
 def _matrix(lab, browser, moves: int) -> Row:
-    """The matrix of lesson 02, all single faults of its system, when its seed is turned; beside its timeline."""
+    """The fault matrix of lesson 02 (every single fault) when the seed changes, against its timeline."""
     with laptop(browser) as page:
         lab.open(page, LESSON)
         lab.run_all(page)

@@ -1,4 +1,4 @@
-"""What is waited for before anything is seen: the import, and the first picture of a run in a fresh process."""
+"""The wait before anything appears: the import, and the first picture of a run in a fresh process."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ print(len(picture.scene.arrows), drawn - start, done - drawn, perf_counter() - d
 
 
 def _python(code: str) -> str:
-    """What code prints in a fresh process that finds compiled what was compiled before, as a learner's does."""
+    """The output of code in a fresh process that finds compiled bytecode, as a learner's does."""
     warm = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     course = Path(__file__).parents[1]  # `_FIRST` imports this folder
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""A row is a ratio: what edalab takes over what a peer or a limit takes, in turns in the same run. Lower is better."""
+"""A row is a ratio: edalab's cost over that of a peer or a limit, in turns in the same run. Lower is better."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """`ours` is what edalab takes, in words; `ratios` are those of the rounds; `most` is the target for their median, and
-    `met` whether a target that is no ratio (`wanted`, in words) is met."""
+    """`ours` is edalab's cost, in words; `ratios` are those of the rounds; `most` is the target for
+    their median, and `met` whether a target that is not a ratio (`wanted`, in words) is met."""
 
     what: str
     ours: str
@@ -46,7 +46,7 @@ HEAD = ["what", "edalab", "beside", "ratio (spread)", "target"]
 
 
 def number(value: float) -> str:
-    """Three digits that matter."""
+    """A number with about three significant digits."""
     return (
         f"{value:.0f}"
         if value >= 100
@@ -59,7 +59,7 @@ def number(value: float) -> str:
 
 
 def in_turns(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What each side takes, in each of so many rounds; who goes first changes from round to round."""
+    """The cost of each side in each of `rounds` rounds. The side that goes first changes each round."""
     took: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(rounds):
         names = list(sides)
@@ -69,7 +69,7 @@ def in_turns(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, li
 
 
 def seconds(play: Callable[[], object], clock: Callable[[], float] = process_time) -> float:
-    """How long a call takes; by the processor's clock, which other work on the machine disturbs least."""
+    """The duration of a call in processor time (the default), which other work disturbs least."""
     gc.collect()
     start = clock()
     play()
@@ -77,7 +77,7 @@ def seconds(play: Callable[[], object], clock: Callable[[], float] = process_tim
 
 
 def wall(play: Callable[[], object]) -> float:
-    """The same by the clock on the wall, for what waits for disks, processes and browsers."""
+    """The wall-clock duration, for work that waits for disks, processes and browsers."""
     return seconds(play, perf_counter)
 
 
@@ -86,7 +86,7 @@ def ratios(mine: list[float], theirs: list[float]) -> list[float]:
 
 
 def table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """A table as Markdown."""
+    """A table in Markdown."""
     yield "| " + " | ".join(head) + " |"
     yield "| " + " | ".join("---" for _ in head) + " |"
     for row in rows:

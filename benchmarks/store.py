@@ -1,5 +1,5 @@
-"""An event appended and replayed, beside plain `sqlite3` that writes and reads the same rows and JSON, and beside the library
-`eventsourcing`, in memory and in a file; then a question about the past of a stream with snapshots, while the stream grows."""
+"""The cost of an event appended and replayed, against `sqlite3` with the same rows and against the
+library `eventsourcing`, in memory and in a file; and that of a question about a growing stream."""
 
 import json
 import sqlite3
@@ -16,7 +16,7 @@ from edalab import Event, EventStore
 from .rows import Row, in_turns, ratios, wall
 
 EVENTS, ROUNDS, BATCH = 100_000, 5, 100
-FEWER = 10  # the library is asked for a tenth of the events: it would take minutes
+FEWER = 10  # the library gets a tenth of the events, because it would take minutes
 CURVE = (1_000, 10_000, 100_000, 1_000_000)
 
 
@@ -67,7 +67,7 @@ class Edalab:
 
 
 class Plain:
-    """The same rows in the same batches, JSON written and read by the standard library; in a file, the same journal."""
+    """The same rows in the same batches, with the standard library's JSON and the same journal mode."""
 
     def __init__(self, place: str, events: list[Event]):
         self.connection, self.events = sqlite3.connect(place, isolation_level=None), events
@@ -121,7 +121,7 @@ class Plain:
 
 
 def microseconds(side: type, place: str, batch: int, number: int) -> dict[str, float]:
-    """An event appended in batches, replayed by `read` and `reduce`, and by `state`."""
+    """The time per event, in µs, to append in batches, to `read` and `reduce`, and for `state`."""
     events, answers = movements(number), []
     with TemporaryDirectory() as folder:
         one = side(place if place == ":memory:" else str(Path(folder, "bank.db")), events)
@@ -149,7 +149,7 @@ def rows(small: bool) -> Iterator[Row]:
     }
     for place, where in ((":memory:", "in memory"), ("file", "in a file")):
         for batch in (1, BATCH):
-            fewer = FEWER if batch == 1 and place == "file" else 1  # a commit to a file each
+            fewer = FEWER if batch == 1 and place == "file" else 1  # a file commit per event
             plays = {
                 name: partial(microseconds, side, place, batch, size // fewer)
                 for name, (side, size) in sides.items()
@@ -177,8 +177,8 @@ def rows(small: bool) -> Iterator[Row]:
 
 
 def grow(store: EventStore, first: int, last: int, dice: Random) -> None:
-    """An event a second; one in twenty is recorded up to a minute late, one in ten thousand up to three hours. A snapshot every
-    1,000 events, of two minutes before."""
+    """Append an event per second. One in twenty is recorded up to a minute late, one in ten
+    thousand up to three hours. Save a snapshot every 1,000 events, as of two minutes before."""
     for now in range(first, last, 100):
         late = [
             dice.choice([0] * 19 + [dice.randint(1, 60)])
@@ -198,7 +198,7 @@ def grow(store: EventStore, first: int, last: int, dice: Random) -> None:
 
 
 def questions(store: EventStore, last: int, dice: Random) -> dict[str, float]:
-    """Milliseconds a question about a moment, anywhere in the past, takes."""
+    """The median milliseconds of a question about a random moment in the past."""
     taken = {"until": [], "as_of": [], "both": []}
     for _ in range(100):
         moment, known = dice.randint(0, last), dice.randint(0, last)
@@ -214,7 +214,7 @@ def questions(store: EventStore, last: int, dice: Random) -> dict[str, float]:
 
 
 def curve() -> dict[str, list[tuple[int, float]]]:
-    """Milliseconds a question about the past of a stream with a snapshot every 1,000 events, by the number of its events."""
+    """Milliseconds per question about a stream with snapshots, by its number of events."""
     dice, store, had = Random(0), EventStore(":memory:"), 0
     found: dict[str, list[tuple[int, float]]] = {"until": [], "as_of": [], "both": []}
     for size in CURVE:

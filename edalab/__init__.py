@@ -31,11 +31,11 @@ try:
         skew,
     )
     from .store import EventStore, read_table
-    from .trace import asyncapi as _asyncapi  # noqa: F401  what `System.asyncapi` does
-    from .trace import otlp as _otlp  # noqa: F401  what `Run.otlp` does
+    from .trace import asyncapi as _asyncapi  # noqa: F401  for `System.asyncapi`
+    from .trace import otlp as _otlp  # noqa: F401  for `Run.otlp`
     from .trace.compatibility import compatibility
 except Exception:  # an older Python, or one in which the course is not installed
-    if sys.argv[:2] != ["-m", "doctor"]:  # who is about to say so
+    if sys.argv[:2] != ["-m", "doctor"]:  # the doctor reports it
         raise
 
 __version__ = "0.1.0"
@@ -75,9 +75,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if (
-        name == "read_git"
-    ):  # not before: classes of events are declared with it, which only who reads a repository shall meet
+    if name == "read_git":  # imported late: it declares event classes that few programs need
         from .store.from_git import read_git
 
         return read_git

@@ -1,6 +1,6 @@
-"""`python -m edalab doctor`: what the course needs and this machine has, and what to do about the rest.
+"""`python -m edalab doctor` reports what the course needs, what this machine lacks, and what to do.
 
-It must run in an older Python, and where nothing is installed.
+It must run in an older Python, and without any library installed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pathlib import Path
 
 PYTHON = 3, 11
 AGAIN = 'in the folder of the course: pip install -e ".[test]", or uv sync'
-Finding = tuple[bool, str]  # whether a thing is there, and what it is or what to do
+Finding = tuple[bool, str]  # whether a thing is present, and what it is or what to do
 _FRONT_ENDS = {"ipywidgets": "@jupyter-widgets/jupyterlab-manager", "anywidget": "anywidget"}
 
 
 def doctor(say: Callable[[str], None] = print) -> int:
     """Report a line for each thing that the course needs: ✓, or ✗ and what to do.
 
-    `say` takes each line. Returns how many things are missing.
+    `say` receives each line. Returns the number of missing things.
     """
     missing = 0
     for examine in (_python, _packages, _jupyter, _widgets, _loopback, _writing):
@@ -57,7 +57,7 @@ def _packages() -> Iterator[Finding]:
             installed[text] = metadata.version(name)
         except metadata.PackageNotFoundError:
             yield False, f"{name} is not installed; {AGAIN}"
-    from packaging.requirements import Requirement  # after the rest: the core alone lacks it
+    from packaging.requirements import Requirement  # last, because the core alone lacks it
 
     for text, has in installed.items():
         asked = Requirement(text)
@@ -65,7 +65,7 @@ def _packages() -> Iterator[Finding]:
             sound.append(f"{asked.name} {has}")
         else:
             yield False, f"{asked.name} {has} does not fit, {asked.specifier} is needed; {AGAIN}"
-    yield True, ", ".join(dict.fromkeys(sound))  # an editable install asks for one twice
+    yield True, ", ".join(dict.fromkeys(sound))  # an editable install lists one twice
 
 
 def _jupyter() -> Iterator[Finding]:
@@ -115,7 +115,7 @@ def _writing() -> Iterator[Finding]:
 
 
 def _writable(place: Path) -> bool:
-    """Whether a file can be made in a folder or, if there is none yet, in the nearest one above it."""
+    """Whether a file can be made in a folder or, if it does not exist, in the nearest above it."""
     there = next(filter(os.path.lexists, (place, *place.parents)), place)
     try:
         with tempfile.TemporaryFile(dir=there):

@@ -1,4 +1,4 @@
-"""Every error a learner can meet: each names the thing, lists what exists and says what to do."""
+"""The errors that a learner can meet. Each names the thing, lists what exists, says what to do."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 
 
 def shown(thing: object, most: int = 80) -> str:
-    """A thing in an error message or a repr: on one line, without addresses and not too long."""
+    """An object as text for an error message or a repr: on one line, short, without addresses."""
     text = thing.__name__ if isinstance(thing, type) else repr(thing)
     if re.search(r" at 0x[0-9A-Fa-f]+>$", text):
         kind, name = type(thing).__name__, getattr(thing, "__name__", "")
@@ -21,13 +21,13 @@ def shown(thing: object, most: int = 80) -> str:
 
 
 def shortened(text: str, most: int = 80) -> str:
-    """Text of the learner's in an error message or a repr."""
+    """A learner's text for an error message or a repr: on one line, short, without addresses."""
     text = " ".join(without_addresses(text[: 4 * most]).split())
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def without_addresses(text: str) -> str:
-    """Text of the learner's that may name an object by its address, which differs from run to run."""
+    """A learner's text without the addresses of objects, which differ from run to run."""
     return re.sub(r" at 0x[0-9A-Fa-f]+", "", text) if " at 0x" in text else text
 
 
@@ -36,7 +36,7 @@ _LIBRARIES = tuple({os.path.join(get_path(name), "") for name in ("stdlib", "pla
 
 
 def is_of_a_library(path: str) -> bool:
-    """Whether a file with code is ours, Python's or a library's, and not the learner's."""
+    """Whether a source file is ours, Python's or a library's, and not the learner's."""
     return (
         path.startswith((_OURS, "<frozen", *_LIBRARIES))
         or "site-packages" in path
@@ -50,7 +50,7 @@ def _is_learners(frame: FrameType) -> bool:
 
 
 def line_raised(error: BaseException, theirs: Callable[[FrameType], bool] = _is_learners) -> str:
-    """The last line of the learner's on the way to an exception; "" where there is none."""
+    """The last line of the learner's code in an exception's traceback; "" if there is none."""
     passed = [
         (frame.f_code, number)
         for frame, number in traceback.walk_tb(error.__traceback__)
@@ -62,19 +62,19 @@ def line_raised(error: BaseException, theirs: Callable[[FrameType], bool] = _is_
 
 
 def line_of(code: CodeType, line: int) -> str:
-    """A line of the learner's code, counted from the first of its function."""
+    """A line of the learner's code, counted from the first line of its function."""
     return f"line {line - code.co_firstlineno + 1} of {code.co_name}"
 
 
 def listed(names: Iterable[object], most: int = 12) -> str:
-    """The first of some names, and how many more there are."""
+    """The first names as text, and the number of those left out."""
     texts = [str(name) for name in names]
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return (", ".join(texts[:most]) or "none") + more
 
 
 def choices(name: object, known: Iterable[str]) -> str:
-    """The names that exist, of many the near ones first, and the nearest to one that does not."""
+    """The names that exist (of many, similar ones first), and the one most similar to `name`."""
     known = list(known)
     near = get_close_matches(str(name)[:200], known, n=3)
     if len(known) > 12:
@@ -83,25 +83,25 @@ def choices(name: object, known: Iterable[str]) -> str:
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:
-    """ "1 message", "2 messages"."""
+    """A number with its noun, such as "1 message" or "2 messages"."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 class Text(str):
-    """Text of several lines that a notebook shows as it is, without quotes."""
+    """Text of several lines that a notebook shows without quotes."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
 class Misuse(Exception):
-    """The lab was used wrongly. Raised at once; where a run was under way, `.run` holds the record so far."""
+    """The laboratory was used incorrectly. If a run was under way, `.run` is its record so far."""
 
     run = None
-    result = None  # of an exploration that ended so
+    result = None  # that of an exploration that this error ended
 
     def __reduce__(self) -> tuple:
-        """What comes back of a worker process: the sentence, and no run, which stays where it was played."""
+        """What a worker process sends back: the sentence, but not the run, which stays there."""
         return _again, (type(self), str(self))
 
 
@@ -112,7 +112,7 @@ def _again(kind: type[Misuse], sentence: str) -> Misuse:
 
 
 class Unknown(Misuse, LookupError):
-    """A name that does not exist: the message lists those that do, of many the near ones first."""
+    """A name that does not exist. The message lists those that do; of many, similar ones first."""
 
     def __init__(
         self, kind: str, name: object, known: Iterable[str], where: str = "", more: str = ""
@@ -124,16 +124,16 @@ class Unknown(Misuse, LookupError):
 
 
 class InvalidMessage(ValueError):
-    """Data that a message class does not take; pydantic's own error is the `__cause__`. In a handler it is a failure."""
+    """Data that a message class rejects, with pydantic's error as `__cause__`. A failure in a handler."""
 
 
 class Unreadable(ValueError):
-    """A handler's class cannot read a message that another class of its name wrote. The handler is not called, and the
-    delivery fails as if it had raised this."""
+    """A message written by another class of the same name that the handler's class cannot read. The
+    handler is not called, and the delivery fails as if the handler had raised this."""
 
 
 class NotInstalled(Misuse, ImportError):
-    """A library of the extra `course` is missing: the message names it and the command that installs it."""
+    """A library of the extra `course` is missing. The message names the command to install it."""
 
 
 @contextmanager
@@ -143,51 +143,51 @@ def needed_for(what: str) -> Generator[None]:
         yield
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
-        if library in ("", "edalab"):  # a mistake of ours, or of a library: it keeps its own words
+        if library in ("", "edalab"):  # a mistake of ours or of a library: keep its own message
             raise
         raise NotInstalled(f'{what} needs {library}: pip install "edalab[course]"') from None
 
 
 class Endless(Misuse):
-    """The run would not have ended: a budget stopped it, and the message names what kept going."""
+    """The run would not have ended. A budget stopped it, and the message names what never ended."""
 
 
 class Hung(Endless):
-    """A call of the learner's code went on and on, without an await: it was stopped, and the message names the line."""
+    """A call of the learner's code ran too long without an await. The message names the line."""
 
 
 class Unanswered(TimeoutError):
-    """A question or an asked command got no answer in time. Whether it was carried out is not known: it is in doubt."""
+    """A question or an asked command got no answer in time. It may have been carried out or not."""
 
     def __init__(self, service: str, message: str = "", seconds: float = 0):
-        # A handler may raise one with words of its own: then they stand for the service.
+        # A handler may raise one with a message of its own, which is then the only argument.
         words = f"{service} did not answer {message} within {seconds:g} s"
         super().__init__(words if message else service)
         self.service, self.message, self.seconds = service, message, seconds
 
 
 class Busy(RuntimeError):
-    """A service turned a question or an asked command away, because all its workers are at work and its line is full.
-    It was certainly not carried out."""
+    """A service turned a question or an asked command away, because all its workers are busy and
+    its waiting line is full. It was certainly not carried out."""
 
     def __init__(self, service: str, message: str = ""):
-        # As with Unanswered, a handler may raise one with words of its own.
+        # As with Unanswered, a handler may raise one with a message of its own.
         super().__init__(f"{service} is busy and turned {message} away" if message else service)
         self.service, self.message = service, message
 
 
 class Refused(Exception):
-    """How a service says no to a command: return it, or raise it, with the reason.
+    """A service's refusal of a command, with the reason. A handler returns it or raises it.
 
-    The asker gets it as the answer and finds the reason in `.reason`. It is false, so `if not answer:` finds a refusal
-    too. Raised inside `with ctx.database as db:` it rolls back; returned, what was saved stays saved. A refused command
-    was handled: it is acknowledged, and not tried again.
+    The asker gets it as the answer, with the reason in `.reason`. It is false, so `if not answer:`
+    detects a refusal, too. Raised inside `with ctx.database as db:`, it rolls back; returned, it
+    leaves what was saved. A refused command was handled, so it is acknowledged and not retried.
 
         if money < command.total:
             return Refused("not enough money")
     """
 
-    _NOTE = "refused: "  # how a step's detail begins; an answer is JSON, which begins otherwise
+    _NOTE = "refused: "  # how a step's detail begins; an answer, in JSON, begins differently
 
     def __init__(self, reason: str | None = None):
         if not isinstance(reason, str) or not reason.strip():
@@ -202,18 +202,18 @@ class Refused(Exception):
 
     @property
     def note(self) -> str:
-        """What the record's step says."""
+        """The detail of the step in the record."""
         return self._NOTE + without_addresses(self.reason)
 
     @classmethod
     def noted(cls, detail: str | None) -> str | None:
-        """The reason, where a step's detail notes a refusal."""
+        """The reason, if a step's detail notes a refusal, or None."""
         return detail.removeprefix(cls._NOTE) if detail and detail.startswith(cls._NOTE) else None
 
 
 class PublishFailed(ConnectionError):
-    """The broker did not confirm a message. It is in doubt, because it may be in the topic or not, and the publisher
-    has to decide what to do. Where the error says that the queue is full, it is certainly not there."""
+    """The broker did not confirm a message. It may be in the topic or not (in doubt), so the publisher
+    must decide what to do. If `.full`, the queue was full, and it is certainly not there."""
 
     def __init__(self, message: str, topic: str, full: bool = False):
         what = "rejected {}: {} is full" if full else "did not confirm {} to {}"
@@ -222,9 +222,9 @@ class PublishFailed(ConnectionError):
 
 
 class ConcurrencyError(RuntimeError):
-    """Somebody else appended to a stream since it was read: nothing was appended. Read it again and decide again.
+    """Another writer appended to the stream after it was read. Nothing was appended. Decide again.
 
-    `.stream`, `.expected` and `.actual` version, `.theirs` (what was stored since), `.yours` (what was not)."""
+    `.stream`, `.expected` and `.actual` version, `.theirs` (stored since), `.yours` (not stored)."""
 
     def __init__(self, stream: str, expected: int, actual: int, theirs: list, yours: list):
         stored = listed([f"version {fact.version}: {fact.summary}" for fact in theirs], 3)
@@ -238,8 +238,8 @@ class ConcurrencyError(RuntimeError):
 
 
 class HandlerFailed(RuntimeError):
-    """What a handler raises where a `fail` fault strikes it."""
+    """The error of a handler that a `fail` fault strikes."""
 
 
 class SaveFailed(sqlite3.OperationalError):
-    """What a transaction raises where a `fail` fault strikes its commit: it was rolled back."""
+    """The error of a transaction whose commit a `fail` fault strikes. It was rolled back."""

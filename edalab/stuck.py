@@ -1,9 +1,9 @@
-"""Stop a call of the learner's code that neither ends nor awaits, with an error that names the line.
+"""Stop a call of the learner's code that neither ends nor awaits. The error names the line.
 
-Nothing is counted: now and then a probe finds the same call still running. In the main thread a timer
-of the processor's time probes; for other threads, and on Windows, a thread of its own does. WebAssembly
-has neither, so nothing is stopped there. A single endless call of C, such as `sum(itertools.count())`,
-can only be stopped together with its process: see `end_with_an_endless_call`.
+A probe checks at intervals whether the same call is still running. In the main thread, a timer of
+processor time triggers it; elsewhere, and on Windows, a separate thread does. WebAssembly has
+neither, so nothing is stopped there. A single endless call of C, such as `sum(itertools.count())`,
+ends only together with its process: see `end_with_an_endless_call`.
 """
 
 import dis
@@ -18,25 +18,25 @@ from types import CodeType, FrameType
 
 from .errors import Hung, is_of_a_library, line_of
 
-SECONDS = 10  # of the processor's time, for one call: a handler takes a millisecond
+SECONDS = 10  # of processor time, for one call; a handler takes a millisecond
 LOOK = 1.0  # seconds between two probes
-WAIT = 60  # seconds of a clock, for a call that waits: a slow machine runs Python much sooner
-_SOON = 0.01  # and between those of a call that has run for so long
-_LOOKS = 20  # probes in which to find the loop, and the place in it with the fewest `try` around
-Loop = tuple[FrameType, int]  # with its first line
+WAIT = 60  # wall-clock seconds, for a call that waits; even a slow machine probes much sooner
+_SOON = 0.01  # seconds between two probes of a call that has run too long
+_LOOKS = 20  # probes to find the loop, and the place in it with the fewest `try` blocks around it
+Loop = tuple[FrameType, int]  # the frame of a loop, and the loop's first line
 
 
 class TooLong(BaseException):  # no `except Exception` of the learner's catches it
-    """The learner's code runs on and on."""
+    """The learner's code runs too long."""
 
 
 class Watched:
-    """Within it, a call that runs for more than `SECONDS` times `patience` is stopped.
+    """A context that stops a call that runs for more than `SECONDS` times `patience`.
 
-    If the one around it has a `patience` below 1, this one's is multiplied by it.
+    If the enclosing one has a `patience` below 1, this one's is multiplied by it.
 
-    `refuse` makes the error, of the innermost frame and of text: "line 3 of charge, for over 10 s …".
-    `call` names the call that a frame belongs to, if there are many.
+    `refuse` makes the error from the innermost frame and a text, "line 3 of charge, for over 10 s
+    …". `call` returns the call that a frame belongs to, if there are many.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Watched:
     ):
         self.refuse, self.call, self.patience = refuse, call, patience
         self.error: Exception | None = None
-        self.at_work: object = self  # the call that the last probe found: none so far
+        self.at_work: object = self  # the call that the last probe found; none so far
         self.loops: list[Loop] = []
 
     def __enter__(self) -> "Watched":
@@ -66,7 +66,7 @@ class Watched:
         running = _running[self.thread]
         running.pop()
         if running:
-            running[-1].at_work = running[-1]  # its time begins anew: this was not its own
+            running[-1].at_work = running[-1]  # restart its time: the inner call's was not its own
             running[-1]._allow_to_go_on()
         else:
             del _running[self.thread]
@@ -79,7 +79,7 @@ class Watched:
             raise self.error from None
 
     def look(self, frame: FrameType) -> bool:
-        """Probe the call: whether to stop it here."""
+        """Probe the call. Returns whether to stop it here."""
         call, now = self.call(frame), time.process_time()
         if call != self.at_work:
             self.at_work, self.since, self.looks, self.loops = call, now, 0, []
@@ -102,10 +102,10 @@ class Watched:
         return True
 
     def _allow_to_go_on(self) -> None:
-        """Python code runs here. Where no probe runs for much longer than allowed, the process ends."""
+        """Restart the timers that end the process if no probe runs for much longer than allowed."""
         if _ends_with_a_call:
-            # Without the system's time, which the probes count: so they come first in a loop of Python
-            # that fills the memory.
+            # It excludes system time, which the probes include. So a probe comes first if a loop in
+            # Python fills the memory.
             signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS * self.patience + 2 * LOOK)
             signal.setitimer(signal.ITIMER_REAL, WAIT)
 
@@ -116,8 +116,8 @@ class Watched:
             frame = frame.f_back
 
     def _line(self, theirs: list[FrameType]) -> str:
-        """The first line of the innermost loop that each probe found; without a loop, as in a regular
-        expression, the line itself."""
+        """The first line of the innermost loop that every probe found, or, without a loop (as in a
+        regular expression), the line itself."""
         frame, line = self.loops[0] if self.loops else (theirs[0], theirs[0].f_lineno)
         while frame.f_code.co_name[0] == "<" and (caller := frame.f_back) in theirs:
             frame, line = caller, caller.f_lineno
@@ -126,7 +126,7 @@ class Watched:
 
 
 def watched(what: str, patience: float = 1) -> Watched:
-    """Within it, the learner's code that `what` names, such as a claim, is stopped if it runs on and on."""
+    """A context that stops the learner's code, which `what` names, if it runs too long."""
     return Watched(
         lambda _, line: Hung(f"{what} runs for ever: {line}; make its loop end"), patience=patience
     )
@@ -134,18 +134,18 @@ def watched(what: str, patience: float = 1) -> Watched:
 
 _running: dict[int, list[Watched]] = {}  # by thread, the innermost last
 _looker: threading.Thread | None = None
-if hasattr(os, "register_at_fork"):  # a worker process begins with nothing that runs, and no timer
+if hasattr(os, "register_at_fork"):  # a worker process begins with no running call and no timer
     os.register_at_fork(after_in_child=_running.clear)
-_installed = False  # the signal's handler, which stays: asking for it takes as long as all the rest
+_installed = False  # the signal's handler, which stays: looking it up takes as long as the rest
 
 
 _ends_with_a_call = False
 
 
 def end_with_an_endless_call(file: int) -> None:
-    """From here on this process ends with a call of C that never returns, whether it computes or waits.
-    The call's lines are written to the file, by a signal, as Python's own handlers run only between two
-    calls."""
+    """From now on, a call of C that never returns ends this process, whether it computes or waits.
+    A signal writes the call's lines to the file descriptor, because Python's own handlers run only
+    between calls."""
     import faulthandler
 
     global _ends_with_a_call
@@ -173,7 +173,7 @@ def _begin_to_look() -> None:
 
 
 def _look_here(_: int, frame: FrameType | None) -> None:
-    """Probe the main thread, by its timer."""
+    """Probe the main thread, on its timer's signal."""
     running = _running.get(threading.get_ident())
     if not running or frame is None:
         return
@@ -186,7 +186,7 @@ def _look_here(_: int, frame: FrameType | None) -> None:
 
 
 def _look_at_others() -> None:
-    """Probe the other threads, in a thread of its own."""
+    """Probe the other threads, in a separate thread."""
     import ctypes
 
     global _looker
@@ -194,7 +194,7 @@ def _look_at_others() -> None:
     while True:
         time.sleep(pause)
         if not _running.keys() - {main}:
-            _looker = None  # whatever begins from here on starts another one
+            _looker = None  # a call that begins from now on starts another thread
             if not _running.keys() - {main}:
                 return
             _looker = threading.current_thread()
@@ -213,7 +213,7 @@ def _pause(watched: Watched) -> float:
 
 
 def _tries(frame: FrameType) -> int:
-    """How many handlers of exceptions are around the current instruction."""
+    """The number of exception handlers around the current instruction."""
     # An attribute that CPython has and typeshed does not.
     entries = dis.Bytecode(frame.f_code).exception_entries  # pyrefly: ignore[missing-attribute]
     return sum(entry.start <= frame.f_lasti < entry.end for entry in entries)

@@ -1,9 +1,9 @@
-"""Text of pictures, measured without a font: both painters and every machine agree on its width."""
+"""Text in pictures, measured without a font: both painters and every machine agree on its width."""
 
 import unicodedata
 from functools import lru_cache
 
-from .errors import counted as counted  # views import all that concerns text from here
+from .errors import counted as counted  # views import every text function from here
 
 # Advance widths of DejaVu Sans in hundredths of the font size, rounded up: {width: characters}.
 _NORMAL = {
@@ -23,7 +23,7 @@ _WIDTHS = tuple(
 )
 _WIDEST = 140  # for characters not in the tables: no emoji is wider
 
-# Never shown: controls, halves of surrogate pairs, marks that turn the direction of text.
+# Never shown: controls, lone surrogates, marks that change the direction of text.
 _HIDDEN = dict.fromkeys([*range(32), *range(127, 160), 8232, 8233], " ")
 _HIDDEN |= dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F)], "")
 _HIDDEN |= dict.fromkeys([*range(0x2060, 0x2070), 0xFEFF], "")
@@ -39,7 +39,7 @@ def clean(text: object, limit: int = 200) -> str:
 
 
 def brief(words: str) -> str:
-    """Words without what SQLite says before the condition that did not hold."""
+    """The text without SQLite's prefix for a condition that did not hold."""
     return words.replace("CHECK constraint failed: ", "")
 
 
@@ -78,7 +78,7 @@ def seconds(ms: int) -> str:
 
 
 def wrapped(words: list[str], glue: str, room: int, size: int = 11) -> list[str]:
-    """The words in lines of at most `room` pixels."""
+    """The words, joined with `glue` into lines of at most `room` pixels."""
     lines: list[str] = []
     for word in words:
         if lines and text_width(lines[-1] + glue + word, size) <= room:

@@ -1,6 +1,7 @@
 """A claim is decided by the evidence against it, and what nothing tested never holds."""
 
 import types
+from functools import partial
 
 import pytest
 
@@ -339,6 +340,7 @@ async def later(run):
         (lambda: Claim("x")(later), "a plain function of one run: `def later"),
         (lambda: Claim("x")(lambda: []), "a plain function of one run"),
         (lambda: Claim("x")(lambda run, other: []), "a plain function of one run"),
+        (lambda: Claim("x")(partial(lambda a, b: [])), "a plain function of one run: `def claim"),
         (lambda: Claim("x")("charges"), "not by 'charges'"),
         (lambda: Claim("x").check(play()), "decides nothing yet"),
         (lambda: charged_once(play()), "write run.check"),

@@ -114,6 +114,10 @@ def test_what_a_caller_asked_for_is_not_undone_by_its_rollback():
             lambda db, sql=sql: db.execute(sql)
             for sql in ("commit", "rollback", "begin", "savepoint x", " COMMIT", "end")
         ],
+        *[
+            lambda db, sql=sql: db.execute(sql)
+            for sql in ("-- done\ncommit", "/* all */ commit", "; commit", "/* a\n*/--b\n end")
+        ],
     ],
 )
 def test_a_transaction_is_not_ended_by_hand(end):
@@ -125,3 +129,20 @@ def test_a_transaction_is_not_ended_by_hand(end):
     with pytest.raises(Misuse, match="commits at its end") as caught:
         play(post(stamp), Posted())
     assert kept(caught.value.run) == []
+
+
+def test_a_comment_that_speaks_of_a_commit_ends_nothing():
+    def stamp(event, ctx):
+        with ctx.database as db:
+            db.execute("-- commit\ninsert /* commit */ into letters values (1)")
+
+    assert kept(play(post(stamp), Posted())) == [1]
+
+
+def test_sql_that_is_no_text_is_refused_where_it_is_given():
+    def stamp(event, ctx):
+        with ctx.database as db:
+            db.execute(None)
+
+    failure, *_ = play(post(stamp), Posted()).failures
+    assert "execute takes SQL as a text, not None" in str(failure)

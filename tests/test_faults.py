@@ -290,6 +290,7 @@ def test_the_text_form_and_the_objects_are_the_same_faults():
 TEXTS = [
     "delay post.deliver.Posted #2 for 2 s", "crash post.handle.Posted #1 for 0.5 s", "pause post from 1 s to 3 s",
     "pause post/2 from 0.25 s to 3 s", "cut post from 0 s to 1.5 s",
+    "delay post.deliver.Posted #1 for 1234.567 s", "pause post from 86400.001 s to 86401.25 s",
     *(f"{action} post.{step}.Posted #3" for step, actions in ACTIONS.items() for action in actions),
 ]  # fmt: skip
 

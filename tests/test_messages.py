@@ -425,3 +425,24 @@ def test_a_topic_and_a_queue_are_looked_up_by_their_names_and_declared_anew_by_k
     assert system.topic("orders") is topic and system.queue("mails") is queue
     assert system.topic("orders", confirms=False).partitions == 1
     assert system.queue("orders").max_attempts == 3 and "orders" not in system.topics
+
+
+def test_two_functions_for_one_message_have_a_copy_each():
+    class Basket(Event):
+        items: list[int]
+
+    shop = System("shop")
+    till = shop.service("till")
+
+    @till.on(Basket)
+    def add(event):
+        event.items.append(9)
+
+    @till.on(Basket)
+    def read(event, ctx):
+        ctx.note(event.items)
+
+    async def one(ctx):
+        await ctx.publish(Basket(items=[1]))
+
+    assert [step.detail for step in simulate(shop, one).journal if step.step == "note"] == ["[1]"]

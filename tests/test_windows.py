@@ -21,6 +21,7 @@ from edalab import (
     cut,
     pause,
     repartition,
+    restore,
     scale,
     simulate,
     skew,
@@ -455,6 +456,10 @@ def test_a_wrong_skew_or_cut_is_refused(make, says):
         cut("south", 1, 5, from_="north"),
         cut("south", 1, 5),
         cut("a-b", 0, 1.5, from_="client"),
+        skew("north", 1234.567),
+        scale("north", 3, at=1234.567),
+        repartition("prices", 3, at=1234.567),
+        restore("north", 1233.001, at=1234.567),
     ],
     ids=str,
 )

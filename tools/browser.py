@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Chromium, for whoever looks at the course as a learner does: tests and benchmarks."""
+"""A real JupyterLab and a real Chromium, for tests and benchmarks that act as a learner."""
 
 import json
 import os
@@ -27,7 +27,7 @@ FLAGS = [
 
 
 class Lab:
-    """A running JupyterLab: where it is, its token, and the folder whose copy of the course it serves."""
+    """A running JupyterLab: its URL, its token, and the folder with its copy of the course."""
 
     def __init__(self, url, token, folder):
         self.url, self.token, self.folder = url, token, folder
@@ -36,35 +36,33 @@ class Lab:
         return f"<JupyterLab at {self.url}>"
 
     def address(self, notebook=None):
-        """What a learner opens: the printed address, or a notebook's own."""
+        """The URL that a learner opens: the printed address, or that of a notebook."""
         if notebook is None:
             return f"{self.url}?token={self.token}"
-        # In a workspace of its own: JupyterLab would open again, and maybe in front, what an earlier test had open.
+        # In a workspace of its own. Otherwise JupyterLab reopens, perhaps in front, what an earlier test opened.
         return f"{self.url}lab/workspaces/{notebook.removesuffix('.ipynb')}/tree/notebooks/{notebook}?token={self.token}"
 
     def open(self, page, notebook=None):
-        """Open a notebook (the start page by itself) and wait until its kernel is ready."""
+        """Open a notebook (by default the start page) and wait until its kernel is ready."""
         page.goto(self.address(notebook))
         page.locator(".jp-NotebookPanel:visible .jp-Cell").first.wait_for(timeout=60_000)
         self.wait_until_idle(page)
 
     def run_all(self, page, timeout=120_000):
-        """Run > Run All Cells, and wait until the kernel has nothing left to do."""
+        """Run > Run All Cells, and wait until the kernel is idle."""
         self.choose(page, "Run", "Run All Cells")
         busy = page.locator(
             ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=busy]"
         )
-        try:  # until the first cell is on its way: idle before that means nothing
+        try:  # until the first cell runs, because idle before that means nothing
             busy.wait_for(timeout=3_000)
-        except (
-            Exception
-        ) as error:  # Playwright's own TimeoutError, which is imported where a browser is
+        except Exception as error:  # Playwright's TimeoutError, imported only with a browser
             if type(error).__name__ != "TimeoutError":
-                raise  # else a short notebook is through already
+                raise  # otherwise a short notebook has already finished
         self.wait_until_idle(page, timeout)
 
     def panel(self, page):
-        """The panel of the notebook that is open, with its cells run, scrolled into view."""
+        """The panel of the open notebook, whose cells have run, scrolled into view."""
         panel = page.locator(".jp-NotebookPanel:visible .edalab-panel")
         panel.wait_for(state="attached", timeout=60_000)
         panel.scroll_into_view_if_needed()
@@ -75,7 +73,7 @@ class Lab:
         page.get_by_role("menuitem", name=item, exact=True).click()
 
     def wait_until_idle(self, page, timeout=60_000):
-        # Both: the notebook's own indicator says idle already while its kernel is still on its way.
+        # Both, because the notebook's own indicator shows idle while its kernel is still starting.
         page.locator(
             ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]"
         ).wait_for(timeout=timeout)
@@ -84,7 +82,7 @@ class Lab:
 
 @contextmanager
 def jupyterlab() -> Iterator[Lab]:
-    """JupyterLab as `jupyter lab` starts it in the course's folder, but for the port and the browser it would open."""
+    """JupyterLab as `jupyter lab` starts it in the course's folder, but without a browser."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         home, folder = Path(scratch, "jupyter"), Path(scratch, "Kurs für Ada")
         for name in ("notebooks", "data"):
@@ -93,7 +91,7 @@ def jupyterlab() -> Iterator[Lab]:
             )
         environment = os.environ | own_home(home)
         environment.pop("JUPYTER_TOKEN", None)
-        environment.pop("EDALAB_PROGRESS", None)  # kept as a learner's is, beside the copies
+        environment.pop("EDALAB_PROGRESS", None)  # stored like a learner's, next to the copies
         log = home / "lab.log"
         with log.open("wb") as written:
             command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0"]
@@ -112,7 +110,7 @@ def jupyterlab() -> Iterator[Lab]:
 
 
 def _wait_for(runtime: Path, server, log: Path) -> dict:
-    """What the server writes about itself once it listens: its address and its token."""
+    """What the server writes about itself once it listens, such as its address and token."""
     for _ in range(600):
         for found in runtime.glob("jpserver-*.json"):
             try:
@@ -129,7 +127,7 @@ def _wait_for(runtime: Path, server, log: Path) -> dict:
 
 @contextmanager
 def chromium() -> Iterator:
-    """A browser, of the machine or of Playwright. Raises LookupError where there is none."""
+    """A browser of the machine or of Playwright. Raises LookupError if there is none."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -147,7 +145,7 @@ def chromium() -> Iterator:
 
 @contextmanager
 def laptop(browser) -> Iterator:
-    """A page of a laptop's size."""
+    """A page with the screen size of a laptop."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, device_scale_factor=1)
     page = context.new_page()
     page.set_default_timeout(30_000)

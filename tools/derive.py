@@ -3,9 +3,9 @@
     uv run python tools/derive.py                            all lessons
     uv run python tools/derive.py teacher/05-choreographed-saga.ipynb
 
-What stands between `### BEGIN SOLUTION` and `### END SOLUTION` becomes a stub, hidden tests and the cells tagged
-`teacher` (timing, talking points) are left out: as nbgrader does it, whose markers and metadata these are. Then the
-outputs of both are written by `tools/store.py`.
+Code between `### BEGIN SOLUTION` and `### END SOLUTION` becomes a stub. Hidden tests and the cells tagged
+`teacher` (timing, talking points) are left out. The markers and the metadata are those of nbgrader. Then
+`tools/store.py` writes the outputs of both.
 """
 
 import copy

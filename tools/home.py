@@ -1,5 +1,5 @@
-"""A home of its own for Jupyter, IPython and matplotlib, so that no settings of whoever runs tests and tools decide what
-these find or store, and a home that cannot be written to stops nothing."""
+"""A separate home for Jupyter, IPython and matplotlib. The settings of the person who runs tests
+and tools then have no effect, and a home that cannot be written to is no obstacle."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ VARIABLES = (
 
 
 def own_home(folder: str | Path) -> dict[str, str]:
-    """The environment variables that put everything into this folder, in folders made for it."""
+    """The environment variables that move everything into this folder, whose subfolders are created."""
     places = {variable: Path(folder, variable.lower()) for variable in VARIABLES}
     for place in places.values():
         place.mkdir(parents=True)

@@ -1,9 +1,9 @@
-"""Make data/bank-2025.csv: a year of bank accounts, with known irregularities. data/README.md says which.
+"""Make data/bank-2025.csv: a year of bank accounts, with known irregularities. data/README.md lists them.
 
     uv run python tools/make_bank.py
 
-Account 7 is written by hand, so that its story can be told; the other accounts come from a seed. Of `random` only `random()` is
-used: it gives the same numbers on every Python.
+Account 7 is written by hand, so that a lesson can tell its story. The other accounts are generated from a
+seed. Only the function `random()` is used, because it gives the same numbers in every version of Python.
 """
 
 import csv
@@ -29,12 +29,12 @@ OWNERS = (
     "Ada Bram Chidi Dana Emre Fatou Noor Goran Hana Ivo Jun Kofi Lena Malik Nadia Otis Pia Quinn Rosa Sami "
     "Tess Umar Vera Wout Xenia Yann Zoe Aron Bela Cleo"
 ).split()
-CURRENCIES_KEPT_FROM = datetime(2025, 4, 1)  # what is recorded from then on has version 2
+CURRENCIES_KEPT_FROM = datetime(2025, 4, 1)  # deposits recorded from then on have version 2
 LATE, CORRECTED, TWICE = 39, 7, 5  # and one of each in account 7
 
 
 def account_7() -> list[dict]:
-    """An account whose events fit on a page, each irregularity among them once."""
+    """An account whose events fit on a page, with each irregularity once."""
 
     def at(month, day, hour, minute=0):
         return datetime(2025, month, day, hour, minute)
@@ -59,7 +59,7 @@ def account_7() -> list[dict]:
 
 
 def account(owner: str, dice: Random) -> list[dict]:
-    """An account with its wages and what is drawn from it, all recorded as it happened. It is never overdrawn."""
+    """An account with its wages, deposits and withdrawals, recorded as they happened and never overdrawn."""
     day = datetime(2025, 1, 2) + timedelta(days=below(dice, 18 if below(dice, 4) else 180))
     facts = [fact("AccountOpened", moment(day, dice), owner=owner)]
     wages, payday = 10 * (80 + below(dice, 150)), 24 + below(dice, 4)
@@ -84,7 +84,7 @@ def account(owner: str, dice: Random) -> list[dict]:
 
 
 def spoil(facts: list[dict], dice: Random) -> None:
-    """Late arrivals, corrections and duplicates, each of another event."""
+    """Add late arrivals, corrections and duplicates, each to a different event."""
     moves = [
         f for f in facts if f["type"] != "AccountOpened" and f["happened"] < datetime(2025, 12, 15)
     ]
@@ -93,7 +93,7 @@ def spoil(facts: list[dict], dice: Random) -> None:
     for f in taken(moves, TWICE, dice):
         facts.append({**f, "recorded": f["recorded"] + timedelta(seconds=1 + below(dice, 200))})
     for f in taken([f for f in moves if f["type"] == "MoneyDeposited"], CORRECTED, dice):
-        meant, f["amount"] = f["amount"], 10 * f["amount"]  # a nought too many
+        meant, f["amount"] = f["amount"], 10 * f["amount"]  # one zero too many
         found = moment(f["happened"] + timedelta(days=2 + below(dice, 12)), dice)
         facts.append(
             {**f, "type": "DepositCorrected", "recorded": found, "amount": meant - f["amount"]}
@@ -105,7 +105,7 @@ def fact(type: str, happened: datetime, recorded: datetime | None = None, **data
 
 
 def taken(facts: list[dict], number: int, dice: Random) -> list[dict]:
-    """Some of them, taken out."""
+    """Remove some of the facts, and return them."""
     return [facts.pop(below(dice, len(facts))) for _ in range(number)]
 
 
@@ -114,7 +114,7 @@ def below(dice: Random, number: int) -> int:
 
 
 def moment(day: datetime, dice: Random) -> datetime:
-    """Some moment of that day in which people are awake."""
+    """A moment of that day at which people are awake."""
     return datetime(day.year, day.month, day.day, 7) + timedelta(seconds=below(dice, 15 * 3600))
 
 
@@ -130,7 +130,7 @@ def year() -> list[dict]:
 
 
 def text() -> str:
-    """The file."""
+    """The content of the file."""
     written, ids = io.StringIO(), {}
     file = csv.DictWriter(written, COLUMNS, lineterminator="\n")
     file.writeheader()

@@ -1,8 +1,8 @@
-"""Make data/history.jsonl: this project's own history, up to a fixed commit, as events. data/README.md says how to read them.
+"""Make data/history.jsonl: this project's own history as events (see data/README.md).
 
     uv run python tools/make_history.py
 
-Who made a commit is left out: its author is "the edalab developers".
+The author of every commit is replaced by "the edalab developers".
 """
 
 import json
@@ -18,7 +18,7 @@ UNTIL = "d3c497dd698dd8a79febbd5b3c8cf976684779ec"
 
 
 def text() -> str:
-    """The file: a line for each event."""
+    """The content of the file, with a line for each event."""
     with TemporaryDirectory() as folder:
         subprocess.run(["git", "clone", "--quiet", "--bare", "--shared", ROOT, folder], check=True)
         subprocess.run(["git", "update-ref", "--no-deref", "HEAD", UNTIL], cwd=folder, check=True)

@@ -1,12 +1,12 @@
-"""Write the stored outputs of the notebooks: the one way they come about.
+"""Run the notebooks and write their stored outputs. Outputs are stored in no other way.
 
     uv run python tools/store.py                      all notebooks
     uv run python tools/store.py notebooks/start.ipynb
     uv run python tools/store.py --check              write nothing; name the cells whose stored outputs differ
 
-Every notebook runs from top to bottom in a fresh kernel. What is written holds nothing of the machine and the moment:
-no timings, no language version, no widget state; ids come from the cells' sources. So running it twice writes the
-same bytes, and a difference in git is a difference in what the lesson shows.
+Every notebook runs from top to bottom in a fresh kernel. The file does not depend on the machine or the time:
+it has no timings, no language version and no widget state, and ids are computed from the cells' sources. So a
+second run writes the same bytes, and a difference in git is a difference in what the lesson shows.
 """
 
 import argparse
@@ -31,7 +31,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-KEPT_OF_A_CELL = ("tags", "nbgrader")  # the rest is how one editor showed the cell
+KEPT_OF_A_CELL = ("tags", "nbgrader")  # the rest says how an editor showed the cell
 
 
 def notebooks() -> list[Path]:
@@ -42,7 +42,7 @@ def notebooks() -> list[Path]:
 
 
 def run(notebook, folder: Path):
-    """The notebook, run in a fresh kernel, as it is to be stored."""
+    """The notebook after a run in a fresh kernel, in the form to be stored."""
     fresh = copy.deepcopy(notebook)
     NotebookClient(
         fresh,
@@ -52,18 +52,18 @@ def run(notebook, folder: Path):
         coalesce_streams=True,
         store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
-    ).execute(env={**os.environ, "EDALAB_PROGRESS": ""})  # what is stored is no learner's progress
+    ).execute(env={**os.environ, "EDALAB_PROGRESS": ""})  # outputs show no learner's progress
     return tidy(fresh)
 
 
 def tidy(notebook):
-    """The notebook without what differs between machines, versions and editors."""
+    """The notebook without anything that differs between machines, versions and editors."""
     notebook = copy.deepcopy(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen = {}
     for cell in notebook.cells:
-        # From the source, not from the position: a cell put in between does not rename all that follow.
+        # From the source, not the position, so that an inserted cell does not rename all later ones.
         name = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
         seen[name] = seen.get(name, 0) + 1
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
@@ -78,7 +78,7 @@ def tidy(notebook):
 
 
 def _tidy_output(output):
-    """Without the live view of a widget, which is empty without its kernel; None when nothing else was shown."""
+    """The output without a widget's live view, which is empty without a kernel; None if nothing is left."""
     if "data" in output:
         output.data.pop(WIDGET_VIEW, None)
         if not output.data:
@@ -91,7 +91,7 @@ def text(notebook) -> str:
 
 
 def differences(stored, fresh) -> list[str]:
-    """Each cell whose stored form is not what a fresh run gives, in words."""
+    """Each cell whose stored form differs from a fresh run, in words."""
     found = []
     for position, (old, new) in enumerate(zip(stored.cells, fresh.cells, strict=True), start=1):
         if old != new:
@@ -104,7 +104,7 @@ def differences(stored, fresh) -> list[str]:
 
 
 def _fresh(path: Path):
-    """The notebook of a file, run; or what a cell raised."""
+    """The notebook of a file after a run, or the error that a cell raised."""
     try:
         return run(
             nbformat.reads(path.read_text(encoding="utf-8"), as_version=4), path.resolve().parent

@@ -1,11 +1,11 @@
-"""Ready-made claims: each is the sentence that one named anomaly contradicts.
+"""Ready-made claims. Each rules out one named anomaly.
 
     from edalab import claims
 
     run.check(claims.handled_once(OrderPlaced))
     explore(shop, three_orders, [claims.no_event_lost(OrderPlaced), claims.no_poison_loop()])
 
-`Claim` of `edalab` makes one of your own.
+Write a claim of your own with `edalab.Claim`.
 """
 
 from ..errors import Unknown

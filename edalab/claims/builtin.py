@@ -1,4 +1,4 @@
-"""Ready-made claims: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
+"""Ready-made claims, decided from the trace of a run. Each rules out one named anomaly."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -25,7 +25,7 @@ from .gaps import find_dual_write_gaps, find_stale_reads
 
 
 class Evidence(NamedTuple):
-    """What proves that a claim is broken: one sentence, and the steps it speaks of."""
+    """A piece of evidence against a claim: a sentence, and the steps that prove it."""
 
     sentence: str
     steps: list[Step]
@@ -37,8 +37,8 @@ class Evidence(NamedTuple):
 class BuiltinClaim(Claim):
     """A claim that a function decides from the trace of a run.
 
-    decide: returns the evidence, (sentence, numbers of steps) each, or in words why nothing tested the claim.
-    endless: it judges runs, too, that did not end by themselves."""
+    decide: returns the evidence, each as (sentence, numbers of steps), or the reason why nothing tested the claim.
+    endless: whether it also judges runs that did not end by themselves."""
 
     def __init__(self, sentence: str, decide: Callable, *arguments: Any, endless=False):
         super().__init__(sentence)
@@ -60,21 +60,21 @@ class BuiltinClaim(Claim):
 
 
 def no_event_lost(message: type[Message]) -> Claim:
-    """Every service that subscribes to an event finishes handling each one that is published.
+    """The claim that every service that subscribes to an event finishes handling each one that is published.
 
         run.check(claims.no_event_lost(OrderPlaced))
 
     message: the class of an event, or of a command (for the service that handles it).
 
-    An event is lost where the broker lost it, where it was dead-lettered or given up, and where a crash took it under
-    at-most-once delivery."""
+    An event is lost if the broker loses it, if it is dead-lettered or given up, or if a crash interrupts its
+    handling under at-most-once delivery."""
     name = _named("no_event_lost", message, (Event, Command))
     return BuiltinClaim(f"no {name} is lost", find_lost, name)
 
 
 def nothing_dead_lettered(message: type[Message]) -> Claim:
-    """At the end no dead letter waits that was once this event or command. One that a handler of dead letters sent back
-    or settled does not wait.
+    """The claim that no dead letter of this event or command waits at the end of a run. A dead letter that was redriven
+    or handled does not count.
 
         run.check(claims.nothing_dead_lettered(OrderPlaced))"""
     name = _named("nothing_dead_lettered", message, (Event, Command))
@@ -82,42 +82,41 @@ def nothing_dead_lettered(message: type[Message]) -> Claim:
 
 
 def handled_once(message: type[Message]) -> Claim:
-    """No service does twice what one fact asks for.
+    """The claim that no service repeats the effects of one fact.
 
         explore(shop, three_orders, [claims.handled_once(OrderPlaced)])
 
     message: the class of an event or a command.
 
-    Of several handlings of one fact one at most may change the service's database, and one at most may publish a
-    message. Two messages state one fact where their id is the same, or where their producer ran twice: same source,
-    cause and data. Where a handler crashes between two transactions, the attempt that does the second one changes the
-    database, too, and breaks the claim."""
+    Of several handlings of one fact, at most one may change the service's database, and at most one may publish each
+    message. Two messages state one fact if they have the same id, or if their producer ran twice: same source, cause
+    and data. If a handler crashes between two transactions, the next attempt changes the database again in the
+    second one, and breaks the claim."""
     name = _named("handled_once", message, (Event, Command))
     sentence = f"each {name} is handled once"
     return BuiltinClaim(sentence, find_duplicate_effects, name)
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
-    """In each service, events of one key take effect in the order in which they were published: that of their offsets.
+    """The claim that in each service, events of one key take effect in the order published (by offset in a topic).
 
     event: the class of an event or a command that has a key.
 
-    An effect is a transaction that changes something, or a message. A late event that a handler ignores has none."""
+    An effect is a transaction that changes something, or a message. An event that a handler ignores has no effect."""
     name = _named("in_order_per_key", event, (Event, Command), key=True)
     sentence = f"{name} of one {event.__declared__.key} take effect in the order published"
     return BuiltinClaim(sentence, find_out_of_order, name)
 
 
 def published_in_order(event: type[Event]) -> Claim:
-    """The broker stores the events of one key in the order in which they were made: that in which the transactions
-    committed that saved their envelopes. An event whose envelope nobody saved was made when it was published.
+    """The claim that the broker stores events with the same key in the order in which they were made. An event is made
+    when the transaction that saves its envelope commits, or else when it is published.
 
         run.check(claims.published_in_order(OrderPlaced))
 
     event: the class of an event that has a key.
 
-    Only the first time counts that an event is stored. Whether it is published once more is for `handled_once` and
-    `in_order_per_key` to say."""
+    Only the first publish of an event counts. `handled_once` and `in_order_per_key` judge repeated ones."""
     name = _named("published_in_order", event, (Event,), key=True)
     sentence = (
         f"{name} of one {event.__declared__.key} are published in the order in which they were made"
@@ -126,23 +125,23 @@ def published_in_order(event: type[Event]) -> Claim:
 
 
 def no_stale_read(query: type[Query]) -> Claim:
-    """No answer to a query is older than an event about its key that was published before the question.
+    """The claim that no answer to a query is older than an event about its key that was published before the question.
 
     query: the class of a query that has a key.
 
-    These events count: those that the service subscribes to, and those of a service that it had asked about that key
-    before, and not since."""
+    An event counts if the answering service subscribes to it, or if that service has asked its publisher about the
+    key, but not since the event."""
     name = _named("no_stale_read", query, (Query,), key=True)
     sentence = f"no answer to {name} is older than an event published before the question"
     return BuiltinClaim(sentence, find_stale_reads, name)
 
 
 def no_dual_write_gap(service: str | Service) -> Claim:
-    """What a handling saves and what it publishes go together.
+    """The claim that a service never saves without publishing, and never publishes without saving.
 
     service: its name, or the service itself.
 
-    Where a handling did one, and a fault or an exception kept it from the other, the other must be done later."""
+    If a fault or an exception keeps a handling from one of the two, the service must do it later."""
     name = service.name if isinstance(service, Service) else service
     if not isinstance(name, str):
         what = "takes the name of a service, such as 'orders'"
@@ -152,13 +151,13 @@ def no_dual_write_gap(service: str | Service) -> Claim:
 
 
 def saga_settled(begins: type[Message] | None = None) -> Claim:
-    """Every saga ends, in one way: by a message declared with settles=True, or with all its steps compensated. One that
-    settles and takes nothing back has done each step it asked for. `begins` is the message that begins a saga, where one
-    may be forgotten before its first step.
+    """The claim that every saga ends in one way: with a message declared with settles=True, or with all its steps
+    compensated. A saga that settles and compensates nothing must have done each step that it asked for. Give `begins`,
+    the message class that begins a saga, if that message may be lost before the first step.
 
-    A saga is what has one correlation, and what a tick or the client begins later about its key; `compensates=`,
-    `refuses=`, `final=` and `settles=` of the message classes say what is what. A step that
-    asks for steps of its own is a saga inside this one, and what it publishes at its end settles only itself."""
+    A saga consists of the messages of one correlation, and of those that a tick or the client later begins with its
+    key. The class keywords `compensates=`, `refuses=`, `final=` and `settles=` define their roles. A step that asks
+    for steps of its own is a nested saga, and what it publishes at its end settles only itself."""
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
     sentence = f"{what} is settled or wholly compensated"
@@ -166,40 +165,40 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
 
 
 def compensated_once() -> Claim:
-    """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
-    changes nothing or goes on where it was left, is no second one."""
+    """The claim that no step of a saga is compensated more often than it was done. A repeated request does not count
+    if it changes nothing, or continues a compensation that was interrupted."""
     sentence = "no step of a saga is compensated twice"
     return BuiltinClaim(sentence, sagas.judge_each, sagas.find_repeated)
 
 
 def compensated_in_reverse() -> Claim:
-    """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
-    that knew by then, from the messages and answers it had got in this saga, that the first was done."""
+    """The claim that a step is compensated after the steps that depend on it. It depends on an earlier step if the
+    service that requested or published it knew from this saga's messages or answers that the earlier one was done."""
     sentence = "a step is compensated after the steps that depend on it"
     return BuiltinClaim(sentence, sagas.judge_each, sagas.find_disordered)
 
 
 def no_needless_compensation() -> Claim:
-    """No compensation takes effect for a step that was never asked for, or that was refused and whoever compensates
-    knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
-    so may what is still on its way to the service that tells so."""
+    """The claim that no compensation takes effect for a step that was never asked for, for one that its requester
+    knew to be refused, or in a saga that has done a step declared with final=True. A step may be compensated while
+    it is in doubt, or while its message is still on its way to the service that publishes the compensation."""
     sentence = "only what was done, and can be undone, is compensated"
     return BuiltinClaim(sentence, sagas.judge_each, sagas.find_needless)
 
 
 def nothing_left_behind() -> Claim:
-    """A saga that goes back compensates each step that it did. It goes back where a step is refused (a message says so, or
-    the answer is Refused), another one is compensated, or it settles without asking for any step declared with final=True;
-    unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
-    `ledger_balanced`."""
+    """The claim that a saga that goes back compensates each step it did. It goes back if a step is refused (by a
+    message, or by the answer Refused), if a step is compensated, or if it settles without asking for a step declared
+    with final=True, unless it has done such a step. A compensation that saves nothing does not count if the step
+    saved something. `ledger_balanced` checks the rows."""
     sentence = "a saga that goes back leaves nothing behind that it did"
     return BuiltinClaim(sentence, sagas.judge_each, sagas.find_left_behind)
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
-    """At the end of a run `ledger`, a function of the run, finds in each account what should be there. It returns both:
-    {"pens": (free + reserved + shipped, 10), "money": (charged, price * shipped)}; what comes alone is not judged. The
-    same function is the `ledger=` of `saga_map`."""
+    """The claim that each account of a ledger balances at the end of a run. `ledger` is a function of the run that
+    returns the actual and the expected value of each: {"pens": (free + reserved + shipped, 10), "money": (charged,
+    price * shipped)}. Other values are not judged. `saga_map` takes the same function as `ledger=`."""
     if not callable(ledger):
         what = "def ledger(run): return {'pens': (free + sold, 10)}"
         raise Misuse(
@@ -210,7 +209,7 @@ def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
 
 
 def _imbalances(ledger: Callable, run: Run) -> list[str]:
-    """The accounts in which there is not what should be there."""
+    """The accounts whose actual value differs from the expected one, in words."""
     accounts = ledger(run)
     pairs = accounts.items() if isinstance(accounts, Mapping) else ()
     pairs = [(name, *pair) for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
@@ -235,12 +234,12 @@ def projection_matches(
     *,
     sentence: str | None = None,
 ) -> Claim:
-    """At the end of a run a `select` in one service finds the same rows as a `select` in another one, in any order.
+    """The claim that at the end of a run, two services return the same rows from a `select` each, in any order.
 
         claims.projection_matches("reports", "select id from paid", "orders", "select id from orders")
 
     source: the name of the other service, or a function that takes the run and returns the rows.
-    source_sql: its `select`; none with a function.
+    source_sql: the other service's `select`; omit it with a function.
     sentence: the claim in your own words."""
     texts = isinstance(service, str) and isinstance(sql, str)
     if callable(source) == isinstance(source_sql, str) or not texts:
@@ -259,7 +258,7 @@ def projection_matches(
 def _differences(
     service: str, sql: str, source: str | Callable, source_sql: str | None, run: Run
 ) -> list[str]:
-    """The rows that only one side has; those with the same first value are one difference."""
+    """The rows that only one side has, in words. Two rows with the same first value count as one difference."""
     where = "the other side" if callable(source) else source
     wanted = source(run) if callable(source) else run.rows(source, source_sql or "")
     missing, surplus = [tuple(row) for row in wanted], []
@@ -279,7 +278,7 @@ def _differences(
 
 
 def no_poison_loop(attempts: int = 10) -> Claim:
-    """No message is handled more than `attempts` times, and none keeps the run from ending."""
+    """The claim that no service handles a message more than `attempts` times, and none keeps the run from ending."""
     check_whole("no_poison_loop: attempts=", attempts)
     sentence = f"no message is tried more than {attempts} times or goes round for ever"
     return BuiltinClaim(sentence, find_endless_retries, attempts, endless=True)

@@ -1,5 +1,5 @@
-"""A claim is a sentence about every run, with a function that returns the evidence against it. A run that tested nothing
-leaves it "not exercised"."""
+"""Claims: sentences about every run, each with a function that returns the evidence against it. A claim is
+"not exercised" on a run that tested nothing."""
 
 import inspect
 import re
@@ -23,11 +23,11 @@ _TIME = re.compile(r"\b\d[\d,.]* m?s\b")
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Verdict:
-    """The outcome of a claim on one run. It is true where the claim holds.
+    """The outcome of a claim on one run. Its truth value is whether the claim holds.
 
     outcome: "holds", "broken" or "not exercised".
     evidence: what the claim's function returned.
-    cause: the reason in one sentence, "" where the claim holds."""
+    cause: the reason in one sentence; "" if the claim holds."""
 
     claim: str
     outcome: str
@@ -39,7 +39,7 @@ class Verdict:
 
     @property
     def anomalies(self) -> tuple[str, ...]:
-        """Each piece of evidence in words, with … for each time: two runs may differ in when."""
+        """Each piece of evidence in words, with … in place of times, because the times of two runs may differ."""
         pieces = _pieces(self.evidence) if self.outcome == "broken" else ()
         return tuple(_TIME.sub("…", _piece(piece)) for piece in pieces)
 
@@ -52,7 +52,7 @@ class Verdict:
 
 
 class Claim:
-    """A sentence about every run, above a function that returns the evidence against it.
+    """A sentence about every run. It decorates a function that returns the evidence against it.
 
         @Claim("each order is charged once")
         def charged_once(run):
@@ -61,15 +61,15 @@ class Claim:
         run.check(charged_once)                          # a Verdict
         explore(shop, three_orders, [charged_once])      # under every single fault
 
-    The function takes a run and returns a list, a dict, an array or a DataFrame, or it yields. Where it returns evidence
-    the claim is "broken". Else it "holds", or is "not exercised" where the run tested nothing: no table that the function
-    reads ever had a row.
+    The function takes a run and returns a list, a dict, an array or a DataFrame, or it yields. If it returns evidence,
+    the claim is "broken". Otherwise it "holds", or it is "not exercised" because the run tested nothing: no table that
+    the function reads ever had a row.
 
-    about: a message class. The claim is not exercised where no such message was published.
+    about: a message class. The claim is "not exercised" if no such message was published.
 
     Raises Misuse for an empty sentence, and for a function that does not take exactly one run."""
 
-    endless = False  # whether it judges runs, too, that did not end by themselves
+    endless = False  # whether it also judges runs that did not end by themselves
 
     def __init__(self, sentence: str, *, about: type[Message] | None = None):
         if not isinstance(sentence, str) or not sentence.strip():
@@ -93,7 +93,7 @@ class Claim:
         return self
 
     def check(self, run: Run) -> Verdict:
-        """The verdict on a run. Raises Misuse, naming this claim, where its function fails or returns no evidence."""
+        """The verdict on a run. Raises Misuse if its function fails, or returns something other than evidence."""
         if self.function is None:
             what = "decides nothing yet; write a function of a run below @Claim(...)"
             raise Misuse(f"the claim {self.sentence!r} {what}")
@@ -113,7 +113,7 @@ class Claim:
             with watched(unchecked, patience=6):
                 returned = function(observed)
                 if isinstance(returned, Iterator):
-                    returned = list(returned)  # what a generator raises, it raises here
+                    returned = list(returned)  # a generator raises its errors here
         except Hung as hung:
             hung.run = run
             raise
@@ -123,7 +123,7 @@ class Claim:
             refused.run = run
             raise refused from error
         if isinstance(returned, Set):
-            return sorted(returned, key=repr)  # a set of words has another order in every process
+            return sorted(returned, key=repr)  # a set's order differs from process to process
         table = getattr(returned, "ndim", 0)  # of pandas or numpy
         if returned is None or isinstance(returned, list | tuple | Mapping) or table:
             return returned
@@ -139,7 +139,7 @@ class Claim:
         sent = {trace.envelope(n).type for n in trace.sends if trace.fault(n) not in FAILED_TO_SEND}
         return "" if self.about in sent else f"no {self.about} was published"
 
-    # Matched by name: a cell that is run again makes a new claim of the same name.
+    # Compared by name, because a cell that runs again makes a new claim with the same name.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Claim) and self.name == other.name
 
@@ -152,7 +152,7 @@ class Claim:
 
 
 def claims_of(given: Any, taker: str) -> list[Claim]:
-    """One claim or several, as a list. Raises Misuse for what is none."""
+    """One claim or several, as a list. Raises Misuse for anything else."""
     several = isinstance(given, Iterable) and not isinstance(given, str | Message)
     claims = list(given) if several else [given]
     for claim in claims:
@@ -173,11 +173,12 @@ def _refuse_unfit(function: Any, sentence: str) -> None:
         raise Misuse(f"{decided} function of a run, not by {shown(function)}") from None
     needed = [p for p in parameters if p.default is p.empty and p.kind in _POSITIONAL]
     if len(needed) != 1 or inspect.iscoroutinefunction(function):
-        raise Misuse(f"{decided} plain function of one run: `def {function.__name__}(run):`")
+        name = getattr(function, "__name__", "claim")  # a partial has none
+        raise Misuse(f"{decided} plain function of one run: `def {name}(run):`")
 
 
 def _cause(evidence: Any) -> str:
-    """The first piece of evidence, and how much more there is."""
+    """The first piece of evidence in words, and the number of further ones."""
     more = len(evidence) - 1
     return _piece(next(_pieces(evidence))) + (f", and {more:,} more" if more else "")
 

@@ -10,7 +10,7 @@ from ..sim.steps import WIDTH
 from ..trace.faults import NOT_ARRIVED
 from ..trace.spans import Span, Trace
 
-# Pieces of evidence, each a sentence and its steps by number; or why nothing was tested.
+# Pieces of evidence, each a sentence and the numbers of its steps; or the reason why nothing was tested.
 Found = list[tuple[str, list[int]]] | str
 Effect = tuple[int, Span]  # a save or a publish, and the span that did it
 
@@ -23,7 +23,7 @@ def find_lost(trace: Trace, name: str) -> Found:
     services = trace.subscribers(name)
     if not services:
         return f"no service subscribes to {name}"
-    # One service gets each message of a queue.
+    # Each message of a queue goes to one service.
     queued = trace.envelope(published[0]).topic in trace.system.queues
     groups = [services] if queued else [[service] for service in services]
     done = {(s.service, s.envelope.id) for s in trace.spans_of(name) if s.finished}
@@ -44,7 +44,7 @@ def find_lost(trace: Trace, name: str) -> Found:
 
 
 def _first_published(trace: Trace, published: list[int]) -> dict[str, int]:
-    """The id of a message -> where it was published first."""
+    """Message ids -> the step that first published each."""
     first: dict[str, int] = {}
     for number in published:
         first.setdefault(trace.envelope(number).id, number)
@@ -52,7 +52,7 @@ def _first_published(trace: Trace, published: list[int]) -> dict[str, int]:
 
 
 def _joined_later(trace: Trace, services: list[str], number: int) -> bool:
-    """Whether all of these began with the latest message when this one was published already."""
+    """Whether all of these services subscribed after a message was published, and began at the latest one."""
     time, declared = trace.run._record[number * WIDTH], trace.system.services
     late = [declared[name] for name in services if declared[name].starts_at == "latest"]
     return all(time < service.joins * 1000 for service in late) and len(late) == len(services)
@@ -60,7 +60,7 @@ def _joined_later(trace: Trace, services: list[str], number: int) -> bool:
 
 def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list[int]] | None:
     envelope = trace.envelope(number)
-    for name in (*services, envelope.source):  # a queue discards and rejects in its sender's lane
+    for name in (*services, envelope.source):  # a queue records its losses at the sender
         if end := trace.given_up.get((name, envelope.id)):
             kind, why = trace.kind(end), shortened(trace.journal[end].detail or "", 60)
             if kind in ("expired", "discarded", "rejected"):
@@ -73,7 +73,7 @@ def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list
     if trace.fault(number) == "lose":
         return "never reached the broker, which does not say so", []
     if not trace.ended:
-        return None  # it may still come
+        return None  # it may still be handled
     service = " or ".join(services)
     for span in reversed(trace.by_message.get(envelope.id, [])):
         if span.ended_by == "crash" and span.last and span.service in services:
@@ -83,7 +83,7 @@ def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list
 
 
 def find_dead_letters(trace: Trace, name: str) -> Found:
-    """The dead letters of a type that nobody has settled or sent back."""
+    """The dead letters of a type that were neither handled nor redriven."""
     if not trace.published(name):
         return f"no {name} was published"
     return [
@@ -98,14 +98,14 @@ def find_dead_letters(trace: Trace, name: str) -> Found:
 
 
 def find_duplicate_effects(trace: Trace, name: str) -> Found:
-    """Two handlings of one fact by one service, each with an effect."""
+    """Two handlings of one fact by one service that have the same effect."""
     spans = trace.spans_of(name)
     if not spans:
         return f"no {name} was handled"
     effective = [span for span in spans if span.saves or span.sent]
     if not effective:
         return f"no handling of {name} saved or published anything"
-    # Two messages that state one fact have one source and key: in most runs no two handlings do.
+    # Two messages that state one fact have the same source and key. In most runs no two handlings do.
     alike = {(span.service, span.envelope.source, span.envelope.subject) for span in effective}
     if len(alike) == len(effective):
         return []
@@ -123,7 +123,7 @@ def find_duplicate_effects(trace: Trace, name: str) -> Found:
 
 
 def _repeated_effect(trace: Trace, spans: list[Span]) -> tuple[Effect, Effect] | None:
-    """The first effect that a later span had again: both saved something, or both sent the same logical message."""
+    """The first effect that a later span repeated, and its repetition: saves, or the same logical message."""
     effects = [(n, span) for span in spans for n in span.saves]
     if len({span.first for _, span in effects}) > 1:
         effects = _effective(trace, effects)
@@ -138,15 +138,15 @@ def _repeated_effect(trace: Trace, spans: list[Span]) -> tuple[Effect, Effect] |
 
 
 def _effective(trace: Trace, effects: list[Effect]) -> list[Effect]:
-    """The effects without the saves that wrote what was there already."""
+    """The effects without the saves that changed nothing."""
     return [(n, span) for n, span in effects if trace.kind(n) != "save" or trace.changed(n)]
 
 
 def find_out_of_order(trace: Trace, name: str) -> Found:
-    """The effects of an older event of a key that a service had after those of a newer one."""
+    """The effects of an older event that a service had after those of a newer event with the same key."""
     published = _first_published(trace, trace.published(name, NOT_ARRIVED))
-    # id -> its first offset in the partition of its key; a queue has none, and orders by publishing.
-    # So does a topic that got more partitions: a key that moved has offsets in two.
+    # id -> its first offset in the partition of its key. A queue has no offsets, so publishing decides, as in
+    # a topic that got more partitions: a key that moved has offsets in two of them.
     moved = any(fault.do == "repartition" for fault in trace.run.faults)
     place: dict[str, int] = {}
     keys: dict[tuple[str, str], list[Span]] = {}
@@ -165,7 +165,7 @@ def find_out_of_order(trace: Trace, name: str) -> Found:
     for (service, key), group in several.items():
         saves = [(n, span) for span in group for n in span.saves]
         for effects in (saves, [(n, span) for span in group for n in span.sent]):
-            # Most often nothing was overtaken, and nobody needs to know which saves changed something.
+            # Most often nothing was overtaken, so which saves changed something is read only afterwards.
             overtaken = _overtaken(effects, place) and _overtaken(_effective(trace, effects), place)
             if overtaken:
                 (before, newer), (late, older) = overtaken
@@ -179,7 +179,7 @@ def find_out_of_order(trace: Trace, name: str) -> Found:
 
 
 def find_published_late(trace: Trace, name: str) -> Found:
-    """The first event of each key that the broker stored after one whose envelope was saved later."""
+    """The first event of each key that the broker stored after an event whose envelope was saved later."""
     sent = _first_published(trace, trace.published(name, frozenset()))
     saved = _saved_envelopes(trace)
     made = {id: saved.get(id, number) for id, number in sent.items()}
@@ -206,7 +206,7 @@ def find_published_late(trace: Trace, name: str) -> Found:
 
 
 def _saved_envelopes(trace: Trace) -> dict[str, int]:
-    """The id of each envelope that a transaction stored -> the save."""
+    """Envelope ids -> the first save that stored each."""
     saved: dict[str, int] = {}
     for service in trace.run._world.services.values():
         database = vars(service).get("database")  # made when first used
@@ -226,7 +226,7 @@ def _envelopes_in(parameters: object) -> Iterator[Envelope]:
 
 
 def _as_stored(trace: Trace, name: str, published: dict[str, int]) -> list[str]:
-    """The ids in the order in which the broker stored them, as far as one key is concerned."""
+    """The ids in the order in which the broker stored them. Within each key, this order is exact."""
     log = (
         trace.run._world.channels.get(trace.envelope(min(published.values())).topic)
         if published
@@ -239,7 +239,7 @@ def _as_stored(trace: Trace, name: str, published: dict[str, int]) -> list[str]:
 
 
 def _overtaken(effects: list[Effect], place: dict[str, int]) -> tuple[Effect, Effect] | None:
-    """The newest effect before the first one that came too late, and that one."""
+    """The first effect that came after one of a newer message: (the effect of the newer message, this effect)."""
     newest: Effect | None = None
     for number, span in sorted(effects, key=lambda effect: effect[0]):
         if newest is not None and place[span.envelope.id] < place[newest[1].envelope.id]:
@@ -249,7 +249,7 @@ def _overtaken(effects: list[Effect], place: dict[str, int]) -> tuple[Effect, Ef
 
 
 def find_endless_retries(trace: Trace, most: int) -> Found:
-    """The messages that were handled more than `most` times, and the one that kept the run from ending."""
+    """The messages that a service handled more than `most` times, or else what kept the run from ending."""
     misuse = trace.run._world.misuse
     tries: dict[tuple[str, str], list[Span]] = {}
     for span in trace.spans:

@@ -16,8 +16,8 @@ _MOST = 6  # deploys, which have 720 orders
 
 
 class Deploys:
-    """What `explore` is to deploy: the `orders`, as numbers of the `given` deploys, and how many `choices` of moments
-    there are for each. Several deploys of one service keep the order in which they are given."""
+    """The deploys of an exploration: the `orders`, as numbers of the `given` deploys, and the number of `choices` of
+    moments for each order. Several deploys of one service keep the order in which they are given."""
 
     def __init__(self, given: Iterable[Deploy], system: System):
         self.given, self.choices = _checked(given, system), 0
@@ -33,8 +33,8 @@ class Deploys:
         return self.given[one].service == self.given[two].service
 
     def plans(self, run: Run) -> Iterator[Placed]:
-        """Every choice of moments in every order: a moment is one at which a deployed service does something in this run
-        without deploys, or one just after the last. Choices among few moments far apart come first."""
+        """Every choice of moments for every order. A moment is a time at which a deployed service does something in
+        `run`, which has no deploys, or just after the last. Choices among a few moments far apart come first."""
         services, many = {one.service for one in self.given}, len(self.given)
         times = {time for time, _, (service, _), *_ in rows_of(run._record) if service in services}
         moments = _spread([*sorted(times), max(times, default=0) + 1])
@@ -54,7 +54,7 @@ class Deploys:
 
 
 def order_of(deploys: Iterable[Deploy]) -> tuple[str, ...]:
-    """The order of some deploys, as the names of their services; the second of one service is "billing 2"."""
+    """The services of some deploys, in order. The second deploy of a service is named like "billing 2"."""
     names: list[str] = []
     for one in deploys:
         nth = sum(name.partition(" ")[0] == one.service for name in names) + 1
@@ -63,7 +63,7 @@ def order_of(deploys: Iterable[Deploy]) -> tuple[str, ...]:
 
 
 def _spread(moments: list[int]) -> list[int]:
-    """The first, the last, the one in the middle, those in the middle of what is between them, and so on."""
+    """The moments in another order: the first, the last, the middle one, the middles of both halves, and so on."""
     last, parts = len(moments) - 1, 1
     found = dict.fromkeys((moments[0], moments[last]))
     while len(found) < len(moments):

@@ -1,4 +1,4 @@
-"""What an exploration tried, and what it says of each claim."""
+"""The result of an exploration: the schedules that were tried, and the outcome of each claim."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ _SHOWN = 24  # orders of deploys
 
 
 class Schedule(NamedTuple):
-    """One run that was tried: its faults and seed, the outcome of each claim, why it did not end, or "", what
-    each broken claim reports, and its deploys."""
+    """One run that was tried: its faults, its seed, the outcome of each claim, the reason why it did not end (or
+    ""), the anomalies of each broken claim, and its deploys."""
 
     faults: tuple[Fault, ...]
     seed: int
@@ -29,7 +29,7 @@ class Schedule(NamedTuple):
 
     @property
     def plan(self) -> tuple[AnyFault, ...]:
-        """What `simulate` takes as `faults=`."""
+        """The deploys and faults of this run, for `faults=` of `simulate`."""
         return *self.deploys, *self.faults
 
     def __repr__(self) -> str:
@@ -37,8 +37,8 @@ class Schedule(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What came of a claim in one order of the deploys: its outcome, in how many of the schedules that were `tried` it
-    was broken, and the smallest of these."""
+    """The result of a claim in one order of the deploys: its outcome, how many of the `tried` schedules broke it,
+    and the smallest of those."""
 
     order: tuple[str, ...]
     claim: str
@@ -74,7 +74,7 @@ class Exploration:
         return [schedule for schedule in self.schedules if schedule.outcomes[number] == "broken"]
 
     def smallest(self, claim: Claim | str) -> Run | None:
-        """The smallest failing run (its `.faults` say why), or None where nothing that was tried breaks the claim."""
+        """The smallest run that breaks a claim, or None if no run does. Its `.faults` show what breaks it."""
         broken = self.broken(claim)
         return self.run(broken[0]) if broken else None
 
@@ -90,8 +90,8 @@ class Exploration:
 
     @property
     def orders(self) -> list[Order]:
-        """What came of each claim in each order of the deploys, claim by claim; of one claim the order that breaks it least
-        comes first."""
+        """The result of each claim in each order of the deploys, claim by claim. For each claim, the order that
+        breaks it least comes first."""
         by_order: dict[tuple[str, ...], list[Schedule]] = {}
         for schedule in self.schedules:
             if schedule.deploys:
@@ -175,7 +175,7 @@ class Exploration:
 
 
 def _worst(schedules: list[Schedule], number: int) -> str:
-    """The outcome of a claim, by its number, in several schedules."""
+    """The worst outcome of a claim, by its number, in several schedules."""
     outcomes = {schedule.outcomes[number] for schedule in schedules}
     ranked = ("broken", "holds")
     return next((outcome for outcome in ranked if outcome in outcomes), "not exercised")
@@ -187,10 +187,10 @@ def recorded(
     seed: int,
     faults: tuple[AnyFault, ...],
 ) -> tuple[Run, str]:
-    """A run, and why it did not end, if it did not."""
+    """Simulate one run. Returns it, and the reason why it did not end (or "")."""
     try:
         return run_checked(system, workload, seed, list(faults)), ""
-    except Hung:  # not tried once more under each fault: every time takes as long
+    except Hung:  # not repeated under each fault, because each run would hang as long
         raise
     except Endless as endless:
         assert endless.run is not None, "it carries the record so far"

@@ -1,4 +1,4 @@
-"""Every fault tried: one run for each, and the verdict of each claim. The first that breaks a claim is the smallest."""
+"""Exploration: one run for each fault that can strike, and the verdict of each claim on it, smallest faults first."""
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
@@ -18,11 +18,11 @@ from .deploys import Deploys, Placed
 from .exploration import Exploration, Schedule, recorded
 
 _LEAST, _MOST = 16, 256  # schedules for an executor at once
-_YOUNG = 50_000  # objects: by then most runs that made them are done with
+_YOUNG = 50_000  # new objects before a collection; by then most runs that made them have ended
 _DEPLOYS_BUDGET = 1_000
 
 
-Plan = tuple[tuple[Fault, ...], int, Placed]  # faults, seed, when which deploy happens
+Plan = tuple[tuple[Fault, ...], int, Placed]  # faults, seed, the deploys with their times
 Tried = tuple[Schedule, list[Fault]]  # a schedule, and the faults that could strike next
 
 
@@ -45,18 +45,18 @@ def explore(
         result = explore(shop, three_orders, [charged_once, claims.no_event_lost(OrderPlaced)])
         result.smallest(charged_once)       # the smallest failing run, or None
 
-    faults: the most faults at once (1; with deploys 0). With 2, every pair too: the second is any that could strike after
-        the first.
-    deploys: what `deploy` makes, without `at`. Every order of them is tried, at moments at which one of their services does
-        something; first at few moments far apart. `result.orders` says which orders are safe.
-    seeds: repeats it under the timings of each seed.
-    budget: ends it after so many schedules (no end; with deploys 1,000).
+    faults: the largest number of faults at once (1; with deploys 0). With 2, every pair is tried, too: the second fault
+        is any that could strike after the first.
+    deploys: what `deploy` returns without `at`. Every order of them is tried, at times at which one of their services
+        does something, beginning with a few times far apart. `result.orders` shows which orders are safe.
+    seeds: the exploration is repeated with the timings of each seed.
+    budget: the largest number of schedules (no limit; with deploys 1,000).
     executor: an executor of `concurrent.futures`, such as `ProcessPoolExecutor()`. The result is the same.
-    progress: shows a bar.
+    progress: whether to show a progress bar.
     leave_out: services at which no fault is tried, such as ["client"].
 
-    An interrupt keeps what was found. What handlers print is not shown; `result.run(schedule)` shows it. Raises Misuse
-    where two equal runs differ."""
+    If you interrupt it, it returns what it has found. The output of handlers is not shown, unless you call
+    `result.run(schedule)`. Raises Misuse if two equal runs differ."""
     claims = claims_of(claims, "explore")
     seeds = tuple(seeds) if isinstance(seeds, Iterable) else seeds
     check_system_and_workload(system, workload)
@@ -81,7 +81,7 @@ def explore(
             level.append(((schedule, after), placed))
 
     try:
-        # So that not each run has to set the timer, nor looks for garbage among what it makes.
+        # Set once, so that each run needs no timer and no garbage collection of its own.
         with watched("the exploration"), garbage_seldom(young=_YOUNG):
             runs = [recorded(result.system, workload, seed, ())[0] for seed in seeds]
             for run in runs:
@@ -92,7 +92,7 @@ def explore(
                 each = (
                     (seed, one) for row in in_turn for seed, one in zip(seeds, row, strict=True)
                 )
-                whole = len(rollout.orders) * len(seeds)  # each order as often as the others
+                whole = len(rollout.orders) * len(seeds)  # to try each order equally often
                 most = budget if budget is None or budget < whole else budget - budget % whole
                 some = islice((((), seed, one) for seed, one in each if one), most)
                 try_all([*some], faults > 0)
@@ -127,7 +127,7 @@ def _try_one(
     placed: Placed,
     later: bool,
 ) -> Tried:
-    """One schedule, without its deploys, and what could strike it next if `later`."""
+    """Run one schedule. Returns it, without its deploys, and the faults that could strike next if `later`."""
     plan = *deploys.at(placed), *faults
     try:
         run, endless = recorded(system, workload, seed, plan)
@@ -150,27 +150,27 @@ def _try_one(
 def _try_all(
     try_one: Callable, plans: list, later: bool, executor: Executor | None
 ) -> Iterator[Tried]:
-    """Try the plans, in order, here or by an executor."""
+    """Try the plans in order, in this process or with an executor."""
     if executor is None:
         for plan in plans:
             yield try_one(*plan, later)
         return
-    import cloudpickle  # what is defined in a notebook travels by value
+    import cloudpickle  # pickles what a notebook defines by value
 
     packed = cloudpickle.dumps(try_one)
-    # As bytes: Dask names a task by its arguments, and would look through each fault for its name.
+    # As bytes, because Dask names a task by its arguments, and would examine each fault for that.
     chunks = map(pickle.dumps, _chunks(plans))
     futures = [executor.submit(_try_chunk, packed, chunk, later) for chunk in chunks]
     try:
         for future in futures:
             yield from future.result()
     finally:
-        for future in futures:  # an interrupted search leaves no work behind
+        for future in futures:  # an interrupted exploration leaves no work behind
             future.cancel()
 
 
 def _chunks(plans: list) -> Iterator[list]:
-    """Large chunks first, as each costs a worker some time; small ones last, so that none waits long for another."""
+    """The plans in chunks: large ones first, as each chunk has a cost, and small ones last, so that no worker idles."""
     start = 0
     while start < len(plans):
         size = min(max((len(plans) - start) // 8, _LEAST), _MOST)
@@ -178,7 +178,7 @@ def _chunks(plans: list) -> Iterator[list]:
         start += size
 
 
-# Not for each chunk: classes that travel by value are made anew.
+# Cached, because each unpickling makes new classes of those pickled by value.
 _unpacked = lru_cache(maxsize=1)(pickle.loads)
 
 
@@ -194,7 +194,7 @@ def _bar(tried: Iterator[Tried], total: int, progress: bool) -> Iterable[Tried]:
     from tqdm.auto import tqdm
 
     class Bar(tqdm):
-        monitor_interval = 0  # no thread beside the run: WebAssembly has none
+        monitor_interval = 0  # no monitor thread, because WebAssembly has no threads
 
     return Bar(tried, total=total, unit=" schedules")
 

@@ -1,5 +1,4 @@
-"""Where two things that belong together part: what a service saves and what it publishes, what it answers and what it
-could know."""
+"""Gaps between what a service saves and what it publishes, and between what it answers and what it could know."""
 
 from ..model import Envelope, Event
 from ..trace.faults import FAILED_TO_SEND, NOT_ARRIVED
@@ -8,10 +7,10 @@ from .delivery import Found
 
 
 def find_dual_write_gaps(trace: Trace, service: str) -> Found:
-    """One of saving and publishing was done and the other kept from it, for good."""
+    """The handlings that saved and were kept from publishing, or the reverse, where the other was not done later."""
     trace.run._node(service)  # raises Unknown
     here = [span for span in trace.spans if span.service == service]
-    # A connector that captures its outbox publishes for it.
+    # By source, because a connector that captures its outbox publishes for it.
     sources = (trace.envelope(n).source for n in trace.sends if trace.kind(n) == "publish")
     publish = service in sources
     if not publish or not any(span.saves for span in here):
@@ -38,8 +37,8 @@ def find_dual_write_gaps(trace: Trace, service: str) -> Found:
 
 
 def _missed(trace: Trace, span: Span, here: list[Span]) -> tuple[int, str, str] | None:
-    """What a fault or an exception kept a span from when it had saved or published: where, "publish" or "save", and the
-    message."""
+    """The publish or save that a fault or an exception kept a span from after it had done the other: its step,
+    "publish" or "save", and the type of message."""
     for number in span.events:
         kind, fault = trace.kind(number), trace.fault(number)
         struck = fault in NOT_ARRIVED if kind == "publish" else kind == "save" and fault
@@ -48,7 +47,7 @@ def _missed(trace: Trace, span: Span, here: list[Span]) -> tuple[int, str, str] 
             return number, kind, trace.envelope(number).type
     if span.finished or span.last is None:
         return None
-    # Nothing in it was struck, but it did not finish: one that began alike and finished shows what was to come.
+    # No fault struck its steps, but it did not finish. A finished span that began alike shows what is missing.
     kind = "publish" if span.saves else "save"
     begun = trace.outline(span)
     for other in here if span.saves or span.sent else ():
@@ -61,12 +60,12 @@ def _missed(trace: Trace, span: Span, here: list[Span]) -> tuple[int, str, str] 
 
 
 def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:
-    """Whether the message was published after all: by another attempt, or from an outbox."""
+    """Whether the message was published later, by another attempt or from an outbox."""
     struck = trace.envelope(number) if trace.kind(number) == "publish" else None
     fact = trace.fact(struck or span.envelope)
     for other in trace.published(name, NOT_ARRIVED):
         envelope = trace.envelope(other)
-        # Where nothing was struck, the message is known by its cause alone.
+        # If no publish was struck, only the cause identifies the message.
         stated = trace.fact(envelope) if struck else trace.logical_id.get(envelope.causation or "")
         if stated == fact and envelope.source == span.service and other >= span.saves[0]:
             return True
@@ -74,7 +73,7 @@ def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:
 
 
 def find_stale_reads(trace: Trace, name: str) -> Found:
-    """A query answered without an event about its key that was there before the question."""
+    """The answers to a query that leave out an event about its key, published before the question."""
     replied = [(s, s.last) for s in trace.spans_of(name) if s.last and s.ended_by == "reply"]
     answered = [(span, end) for span, end in replied if trace.fault(end) in (None, "delay")]
     if not answered:
@@ -112,7 +111,7 @@ def _concerns(trace: Trace, number: int, span: Span) -> bool:
 
 
 def _knows(trace: Trace, service: str, end: int, event: Envelope, published: int) -> bool | None:
-    """Whether a service that answers at step `end` could know an event or a newer one of its kind; None where it need not."""
+    """Whether a service that answers at step `end` knew an event, or a newer one of its type; None if it need not."""
     if service in trace.subscribers(event.type):
         later = [trace.envelope(n) for n in trace.published(event.type) if n >= published]
         ids = {envelope.id for envelope in later if envelope.subject == event.subject}
@@ -127,4 +126,4 @@ def _knows(trace: Trace, service: str, end: int, event: Envelope, published: int
         asked = trace.kind(number) == "ask" and question.id not in trace.in_doubt
         if (question.source, question.topic, question.subject) == about and asked and number < end:
             asks.append(number)
-    return asks[-1] > published if asks else None  # what it remembers of an earlier answer is older
+    return asks[-1] > published if asks else None  # an answer that it got before is older

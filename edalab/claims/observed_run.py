@@ -1,4 +1,4 @@
-"""A run that remembers what a claim reads of it: one that reads only tables without a row has tested nothing."""
+"""A run that records what a claim reads. A claim that reads only tables without a row has tested nothing."""
 
 import sqlite3
 from typing import Any
@@ -13,9 +13,9 @@ _OF_STEPS = frozenset(  # what a run makes from its steps
 
 
 class ObservedRun:
-    """A run that remembers whether a claim read steps, and which tables (SQLite's authorizer reports them).
+    """A run that records whether a claim reads steps, and which tables it reads (reported by SQLite's authorizer).
 
-    track_tables: False where nobody will ask which tables were read."""
+    track_tables: False if `untested` will not be called."""
 
     def __init__(self, run: Run, track_tables: bool = True):
         self._run, self._track_tables = run, track_tables
@@ -23,7 +23,7 @@ class ObservedRun:
         self._tables: dict[tuple[str, str], None] = {}  # (service, table) in the order first read
         self._databases: set[Database] = set()
 
-    def __getattr__(self, name: str) -> Any:  # all that is not defined here is the run's
+    def __getattr__(self, name: str) -> Any:  # everything not defined here is the run's
         self._steps = self._steps or name in _OF_STEPS
         return getattr(self._run, name)
 
@@ -64,7 +64,7 @@ class ObservedRun:
     # -- what was read
 
     def untested(self) -> str:
-        """Why what was read tests nothing, or ""."""
+        """Why nothing that was read tests the claim; "" if something does."""
         nothing = "" if self._run._record else "nothing happened"
         if self._steps:
             return nothing
@@ -83,7 +83,7 @@ class ObservedRun:
         return f"{named} never had a row" if empty else "it read no table and no step of the run"
 
     def _once_had_a_row(self, service: str, table: str) -> bool:
-        """Whether a table that is empty at the end had a row from the schema, or one inserted by a transaction."""
+        """Whether a table that is empty at the end had a row from the schema, or one that a transaction inserted."""
         node = self._run._node(service)
         if _has_a_row(Database(service, node.schema), table):
             return True
@@ -94,5 +94,5 @@ class ObservedRun:
 
 
 def _has_a_row(database: Database, table: str) -> bool | None:
-    """Whether a table has a row; None for what is no table, such as a view, or a name that only the statement knew."""
+    """Whether a table has a row; None if the name is not a table's, but a view's or one within the statement."""
     return bool(database.rows_of(table, 1)) if table in database.tables() else None

@@ -1,6 +1,6 @@
-"""What became of a saga, in a word and in a sentence: in the end, or as it stood at a moment.
+"""The outcome of a saga, at its end or at a moment, as a word and a sentence.
 
-What a claim calls broken is found by the claim's own function, so that the two cannot disagree.
+The claims' own functions decide what is broken, so that an outcome and a claim cannot disagree.
 """
 
 from typing import NamedTuple
@@ -17,8 +17,8 @@ from .sagas import (
     find_unsettled,
 )
 
-# The worst first. "inconsistent": it ended, and yet left an effect behind, had one twice, or compensated in the wrong
-# order or for nothing.
+# Worst first. "inconsistent": the saga ended, but it left an effect behind, had one twice, or compensated in the wrong
+# order or needlessly.
 OUTCOMES = (
     *("inconsistent", "stuck", "in doubt", "under way", "not undone", "compensated"),
     *("refused", "done", "not begun"),
@@ -27,8 +27,8 @@ _WELL = ("under way", "compensated", "refused", "done")
 
 
 class Outcome(NamedTuple):
-    """`word` is one of OUTCOMES, `sentence` a headline; `steps` are those where it is stuck,
-    `left` those that were done and should be compensated and are not."""
+    """The outcome of a saga: a `word` of OUTCOMES, a `sentence` as headline, the `steps` at which it is stuck, and
+    the done steps `left` that should be compensated and are not."""
 
     word: str
     sentence: str
@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(story: SagaStory, time: int | None = None) -> Outcome:
-    """What became of a saga, or how it stood at `time` (ms)."""
+    """The outcome of a saga at its end, or its state at `time` (ms)."""
     moment = story.at(time)
     if "outcome" not in vars(moment):
         found = _read(story, moment)
@@ -48,7 +48,7 @@ def outcome(story: SagaStory, time: int | None = None) -> Outcome:
 
 
 def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
-    """What the steps of a saga show: the first that holds, the worst first."""
+    """The outcome that the steps of a saga show: the first that applies, beginning with the worst."""
     over, states = moment.over, moment.states
     histories = {step: h for step, h in moment.histories.items() if h.events}
     steps, roles = list(histories), story.roles.values()
@@ -70,7 +70,7 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
     undone = [step for step in forward if histories[step].compensated]
     refused, failed = [s for s in those("refused", "idle") if s in forward], those("failed")
     missed = [step for step in those("compensated") if histories[step].times("no answer")]
-    why = ""  # it goes back
+    why = ""  # why it goes back
     if refused:
         why = f"refused at {refused[-1].name}"
     elif failed:
@@ -81,11 +81,11 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
     owed = [step for step in forward if step in done and compensable.intersection(step.names)]
     left = [step for step in owed if histories[step].done > histories[step].compensated]
     settled = bool(ends) or any(s.refusal_settles and histories[s].times("refused") for s in steps)
-    # What was saved and never published calls for the next step, not for the way back.
+    # A step that was saved but not published calls for the next step, not for a compensation.
     unsaved = [step for step in failed if not histories[step].times("saved")]
     gave_up = over and any(step.compensates is None for step in unsaved)
     back = bool(refused or len(forward) < len(steps) or gave_up)
-    keeps = back and left and (undone or not final)  # what it should compensate
+    keeps = back and left and (undone or not final)  # steps that it should compensate
     unanswered = those("in doubt", "late")
     unanswered += [step for step in failed if histories[step].times("no answer")]
     doubts = [step for step in unanswered if histories[step].doubtful]
@@ -127,7 +127,7 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
 
 
 def _broken(moment: SagaMoment, looks_well: bool) -> str:
-    """What a claim says against a saga; of one that does not look well, only what its end hides."""
+    """What a claim finds wrong with a saga. If the outcome is bad already, only what that outcome does not show."""
     saga, finders = moment.saga, [find_two_ends, find_disordered]
     if looks_well or not saga.final:
         finders.append(find_needless)

@@ -1,7 +1,7 @@
-"""Decides the claims about sagas: each ends, and compensates what it did, once and in reverse.
+"""The claims about sagas: each saga ends, and compensates what it did, once and in reverse.
 
-Each `find_…` looks at one saga and returns a sentence and the steps of the record that prove it,
-for all that is wrong. The saga map asks the same functions.
+Each `find_…` takes one saga and returns a sentence for each problem, with the numbers of the steps
+that prove it. The saga map uses the same functions.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Findings = list[tuple[str, list[int]]]
 
 
 def judge_ends(trace: Trace, begins: str | None) -> Found:
-    """Sagas that did not end, that settled in two ways, or with a step in doubt."""
+    """The sagas that did not end, settled in two ways, or settled with a step neither done nor compensated."""
     begun = sagas(trace, [begins] if begins else ())
     if begins:
         begun = [saga for saga in begun if set(saga.sent) != {begins} or _accepted(saga, begins)]
@@ -31,7 +31,7 @@ def judge_ends(trace: Trace, begins: str | None) -> Found:
 
 
 def judge_each(trace: Trace, find: Callable[[Saga], Findings | None]) -> Found:
-    """What is found in the sagas of a run, or why none of them tests the claim."""
+    """What `find` finds in the sagas of a run, or why none of them tests the claim."""
     found = [finding for saga in sagas(trace) if (finding := find(saga)) is not None]
     if found:
         return [piece for finding in found for piece in finding]
@@ -65,7 +65,7 @@ def find_unsettled(saga: Saga, begins: str | None = None) -> Findings:
 
 
 def find_two_ends(saga: Saga) -> Findings:
-    """Whether a saga settled in two ways."""
+    """The ways in which a saga settled, if there are two or more."""
     ends: dict[str | None, dict[str, int]] = {}  # key -> type -> where
     for number in saga.ends:
         end = saga.envelope(number)
@@ -77,7 +77,7 @@ def find_two_ends(saga: Saga) -> Findings:
 
 
 def _settled_undone(saga: Saga) -> Findings:
-    """Whether a saga settled though a step was neither done nor compensated."""
+    """The step that a settled saga neither did nor compensated, if there is one."""
     if saga.compensations or any(saga.role(name).refuses for name in saga.sent):
         return []
     end = saga.ends[0]
@@ -100,8 +100,8 @@ def _ever_done(saga: Saga, step: Occurrence) -> bool:
 
 
 def _accepted(saga: Saga, begins: str) -> bool:
-    """Whether a service took up the message that begins a saga. A client that asked in vain may ask
-    again; one that sent it does not know that it was lost, so that counts, too."""
+    """Whether a service began to handle the message that begins a saga. A message that was sent and lost also
+    counts, because its client does not know of the loss; a client that asked without an answer may ask again."""
     trace = saga.trace
     for number in saga.sent[begins]:
         id, sent = saga.envelope(number).id, trace.journal[number].step == "publish"
@@ -124,12 +124,12 @@ def find_repeated(saga: Saga) -> Findings | None:
         return []
     of_step: dict[Occurrence, list[Occurrence]] = {}
     for compensation in saga.compensations:
-        # A compensation of nothing stands for itself.
+        # A compensation without a step is counted by itself.
         for step in compensation.compensates or [compensation]:
             of_step.setdefault(step, []).append(compensation)
     found, reported = [], set()
     for step, compensations in of_step.items():
-        # Of each type the one that took effect most often: two with other data are two deeds.
+        # Of each type, the one that took effect most often: two with different data are separate.
         most: dict[str, Occurrence] = {}
         for one in compensations:
             most[one.type] = max(most.get(one.type, one), one, key=lambda each: len(each.commits))
@@ -154,7 +154,7 @@ def _twice(saga: Saga, name: str, applied: list[tuple[Span, int]]) -> tuple[str,
 
 
 def find_needless(saga: Saga) -> Findings | None:
-    """The compensations that had nothing to compensate, or came after a final step."""
+    """The compensations that had nothing to compensate, or that followed a final step."""
     if not saga.compensations and not saga.refused:
         return None
     found, final = [], saga.final
@@ -173,7 +173,7 @@ def find_needless(saga: Saga) -> Findings | None:
 
 
 def _why_needless(saga: Saga, compensation: Occurrence) -> str:
-    """Why there was nothing to compensate; "" where there was, or where that was in doubt."""
+    """Why there was nothing to compensate; "" if there was something, or if that was in doubt."""
     steps = compensation.compensates
     if any(step.done is not None for step in steps):
         return ""
@@ -182,7 +182,7 @@ def _why_needless(saga: Saga, compensation: Occurrence) -> str:
         n for other in saga.sent if saga.role(other).refuses == name for n in saga.sent[other]
     ]
     refusals = [n for n in refusals if of_one_key(compensation.message, saga.envelope(n))]
-    # What finished without being done refused, or did nothing.
+    # A span that finished without doing the step refused it, or did nothing.
     refusals += [span.last for step in steps for span in step.spans if span.finished]
     at = compensation.first
     if facts_known_at(saga, {n: {"refused"} for n in refusals if n is not None}, {at})[at]:
@@ -194,8 +194,8 @@ def _why_needless(saga: Saga, compensation: Occurrence) -> str:
 
 
 def _may_have_done(saga: Saga, publisher: Span) -> bool:
-    """Whether the service that publishes a compensation had saved something in this saga before, or
-    had a message of it still to come."""
+    """Whether the service that publishes a compensation had saved something in this saga before, or was still to
+    receive a message of it."""
     trace, service = saga.trace, publisher.service
     before = [
         span
@@ -212,7 +212,7 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
 
 
 def find_left_behind(saga: Saga) -> Findings | None:
-    """The steps that a saga which went back did and did not compensate, in a run that has ended."""
+    """The steps that a saga did and did not compensate although it went back, in a run that has ended."""
     why, when = _why_back(saga), saga.trace.when
     if not why:
         return None
@@ -241,7 +241,7 @@ def _done_after_its_compensation(step: Occurrence) -> int | None:
 
 
 def _why_back(saga: Saga) -> str:
-    """Why a saga has to compensate what it did; "" where it need not."""
+    """Why a saga has to compensate what it did; "" if it does not."""
     for name in saga.refused:
         return f"{name} was refused"
     for compensation in saga.compensations:
@@ -251,7 +251,7 @@ def _why_back(saga: Saga) -> str:
 
 
 def find_disordered(saga: Saga) -> Findings | None:
-    """The steps that were compensated before one that depends on them."""
+    """The steps that were compensated before a step that depends on them."""
     pairs = dependent_compensations(saga)
     if not pairs:
         return None
@@ -268,13 +268,13 @@ def find_disordered(saga: Saga) -> Findings | None:
 
 
 def _finals(saga: Saga) -> set[str]:
-    """The types with final=True that this system handles or published."""
+    """The message types with final=True that this system handles or has published."""
     trace = saga.trace
     finals = (name for name, role in saga.roles.items() if role.final)
     return {name for name in finals if trace.subscribers(name) or trace.published(name)}
 
 
 def _of(saga: Saga, message: Envelope) -> str:
-    """Return " of o1" where a message is about another key than its saga."""
+    """The words " of o1" if a message has another key than its saga; else ""."""
     other = message.subject != saga.envelope(saga.first).subject
     return f" of {message.subject}" if other else ""

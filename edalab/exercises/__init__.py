@@ -1,1 +1,1 @@
-"""What the exercises ask, one file a lesson: content, which `edalab.practice` judges."""
+"""The content of the exercises, one file a lesson, which `edalab.practice` judges."""

@@ -1,4 +1,4 @@
-"""What can go wrong in an answer to any exercise, and hints for it."""
+"""The anomalies that an answer to any exercise can have, and hints for them."""
 
 import sqlite3
 
@@ -10,13 +10,13 @@ SLIPS = AttributeError, NameError, LookupError, TypeError, sqlite3.OperationalEr
 
 
 def is_slip(error: Exception) -> bool:
-    """Whether it comes from the code alone; a value that is not there may come from what happened to it."""
+    """Whether an error is a mistake in the code. A missing value may be the work of a fault."""
     missing = isinstance(error, UnboundLocalError) or "NoneType" in str(error)
     return isinstance(error, SLIPS) and not missing
 
 
 def no_slips(about: type[Message]) -> Claim:
-    """The claim that no message meets a line that cannot work, whether or not another attempt succeeds."""
+    """The claim that the code itself never fails, whether or not another attempt succeeds."""
     return Claim("your function works with what it gets", about=about)(
         lambda run: [
             f"{each.handler} failed at {each.time / 1000:g} s, with {each.message.type} {each.message.id}"

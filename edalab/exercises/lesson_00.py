@@ -1,4 +1,4 @@
-"""Exercises of lesson 00: waiting that adds up, an event in place of questions, one place to write to."""
+"""Exercises of lesson 00: delays that add up, an event instead of questions, and a single write."""
 
 from math import floor
 
@@ -93,12 +93,12 @@ WORK = {"billing": WriteBill, "mail": shop.SendMail, "loyalty": AddPoints}
 
 
 def patience(variant: int) -> float:
-    """How many seconds Ada waits. Less the time of the messages, a third is never a whole hundredth."""
+    """Ada's patience in s. A third of it, less the messages' time, is never a whole hundredth."""
     return round(1 + 0.03 * ((variant - 1) % 60), 2)
 
 
 def in_turn(seconds: float, variant: int) -> Run:
-    """A run in which `orders` asks three services, each of which works for so many seconds."""
+    """A run in which `orders` asks three services, each of which works for this many seconds."""
 
     async def slowly(message, ctx):
         await ctx.sleep(seconds)

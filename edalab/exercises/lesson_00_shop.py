@@ -1,4 +1,4 @@
-"""The shop of lesson 00's exercises: an order is cancelled, and four services must learn of it."""
+"""The shop of lesson 00's exercises: an order is cancelled, and four services must be informed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -64,8 +64,8 @@ def customers(*cancel: tuple[str, str], pause: float = 0) -> Callable:
 
 
 def shop(cancel: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Ada cancels an order that is on record, and Bob one that is not, only one whose id is longer;
-    or Ada cancels hers twice. `stock` is new: it takes events only."""
+    """Two workloads. In one, Ada cancels an order that is on record, and Bob one that is not (only
+    a longer id is). In the other, Ada cancels hers twice. `stock` is new and takes only events."""
     ada, bob = ("Ada", f"order-{16 + variant}"), ("Bob", f"order-{98 + variant}")
     system = System("shop")
     on_record = f"insert into orders values ('{ada[1]}'), ('order-1'), ('{bob[1]}0')"
@@ -78,14 +78,14 @@ def shop(cancel: Callable, variant: int) -> tuple[System, list[Callable]]:
 
 
 def hearing_itself(cancel: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """orders subscribes to its own event, too."""
+    """The same shop, in which `orders` also subscribes to its own event."""
     system, workloads = shop(cancel, variant)
     system.services["orders"].on(OrderCancelled)(take_out)
     return system, workloads
 
 
 def orders_in_trouble(run: Run) -> bool:
-    """Whether a fault struck orders itself."""
+    """Whether a fault struck `orders` itself."""
     return any(
         getattr(fault, "service", "") == "orders" or getattr(fault, "at", "").startswith("orders.")
         for fault in run.faults
@@ -98,7 +98,7 @@ def questions(run: Run) -> list[Any]:
 
 
 def answers(run: Run) -> list[tuple[str, str]]:
-    """For each time a customer cancelled, the order and what the customer noted about the answer."""
+    """For each request to cancel, the order and the customer's note about the answer."""
     orders = [step.envelope.data.orderId for step in questions(run)]
     client = [step for step in run.journal if step.service == "client"]
     notes = [step.detail or "" for step in client if step.step == "note"]
@@ -106,18 +106,18 @@ def answers(run: Run) -> list[tuple[str, str]]:
 
 
 def cancelled(run: Run) -> list[str]:
-    """The orders whose customer got the answer that they are cancelled."""
+    """The orders that their customers were told are cancelled."""
     told = [order for order, note in answers(run) if note.endswith(" is told: cancelled")]
     return list(dict.fromkeys(told))
 
 
 def first(run: Run) -> str:
-    """The order that Ada cancels, which was on record at the beginning."""
+    """The order that Ada cancels, which is on record at the beginning."""
     return questions(run)[0].envelope.data.orderId
 
 
 def again(run: Run) -> list[Any]:
-    """The question with which Ada cancels that order once more, if she does."""
+    """The requests with which Ada cancels that order again, if any."""
     return [step for step in questions(run)[1:] if step.envelope.data.orderId == first(run)]
 
 
@@ -131,7 +131,7 @@ def done(run: Run, order: str) -> list[str]:
 
 
 def unheard(run: Run, order: str, what: str) -> list[str]:
-    """The services that have not done their part for an order, as sentences about `what` became of it."""
+    """Sentences about the services that have not done their part for an order that is `what`."""
     deaf = [name for name in SUBSCRIBERS if name not in done(run, order)]
     return [f"{order} is {what}, but {name} never heard of it" for name in deaf]
 
@@ -166,8 +166,8 @@ def not_again(run):
         ]
         if [note for _, note in answers(run)[1:] if note.endswith(": cancelled")]:
             told.append("Ada is told once more that it is cancelled")
-        if told and first(run) in on_record(run.at(asked.time / 1000)):  # this takes its time
-            return []  # her first question was in vain
+        if told and first(run) in on_record(run.at(asked.time / 1000)):  # slow, so it comes last
+            return []  # her first request had no effect
     return [f"{first(run)} was gone, and {what}" for what in told]
 
 
@@ -190,7 +190,7 @@ def everybody_hears(run):
 def told_once(run):
     asks = any((step.service, step.step) == ("orders", "ask") for step in run.journal)
     may_repeat = any(getattr(fault, "do", "") != "delay" for fault in run.faults)
-    if may_repeat or (asks and not run.faults):  # who asks is told first that Ada is not answered
+    if may_repeat or (asks and not run.faults):  # asks break another claim first
         return []
     told = [(s.service, s.envelope) for s in run.journal if s.step == "handle"]
     told = [(name, message.type) for name, message in told if message.data.orderId == first(run)]

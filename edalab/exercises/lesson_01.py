@@ -1,4 +1,4 @@
-"""Exercises of lesson 01: asking back with patience, about the time of the event, holding up nobody."""
+"""Exercises of lesson 01: ask back with patience, as of the event's time, and without blocking."""
 
 from ..errors import Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
@@ -70,13 +70,13 @@ HINTS = {
 
 
 def outage(variant: int) -> int:
-    """For how many seconds `accounts` is down: 4 to 12 questions outlast it, or one more if one forgot to wait."""
+    """How long `accounts` is down, in s. It takes 4 to 12 questions, one more with the pauses alone."""
     enough = 4 + (variant + 2) % 9
     return 2 ** (enough - 2) + (3 + variant // 9) % (enough - 1)
 
 
 def asked(questions: int, variant: int) -> Run:
-    """A run in which `mail` asks at most so many times, in one attempt, while `accounts` is down."""
+    """A run in which `mail` asks at most this often, in one attempt, while `accounts` is down."""
 
     async def write(event, ctx):
         for number in range(questions):
@@ -130,7 +130,7 @@ def _pauses_alone(questions: int, variant: int) -> tuple[str, Run]:
 # -- 01.2 and 01.3
 
 ALONG = {"others are held up": shop.nobody_is_held_up, "no pause": shop.later_is_later}
-# In 18 s, `patiently` gives up, and a second question, asked instead, is answered.
+# In an outage of 18 s, `patiently` gives up, but a second question asked instead is answered.
 LETTER = explored(shop.two_users, shop.CLAIMS, shop.down(5), shop.down(18, 300))
 LATER = explored(shop.or_later, shop.CLAIMS | ALONG, shop.down(2), shop.down(60, 300))
 

@@ -46,7 +46,7 @@ LETTERS = "create table letters (userId text, email text);" + "".join(
         begin select raise(abort, 'rule 3: a letter that is sent cannot be changed or deleted'); end;"""
     for change in ("delete", "update")
 )
-HANDLING = 5  # seconds that the handling of one message may take
+HANDLING = 5  # seconds allowed for the handling of one message
 KINDS = (GetUser, GetUserAt, UserRegistered, WriteLater, Unanswered)
 NAMES = {kind.__name__: kind for kind in KINDS}
 
@@ -75,7 +75,7 @@ def get_user(query, ctx):
 
 
 def shop(write: Callable, max_attempts: int = 3) -> System:
-    """`accounts` owns the users and keeps their past; `mail` writes to those who register."""
+    """`accounts` owns the users and their past addresses; `mail` writes to those who register."""
     system = System("shop")
     accounts = system.service("accounts", schema=USERS)
     accounts.handles(RegisterUser)(register)
@@ -87,13 +87,13 @@ def shop(write: Callable, max_attempts: int = 3) -> System:
 
 
 def down(*outages: int) -> list[list[str]]:
-    """Plans in which `accounts` is down for so many seconds from the first query, of either kind."""
+    """Plans in which `accounts` is down for these seconds, from the first query of either kind."""
     queries = "GetUserAt", "GetUser"
     return [[f"crash accounts.handle.{each} #1 for {s} s"] for s in outages for each in queries]
 
 
 def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
-    """Two people register with one address, and Ada moves soon after. Nobody can guess it."""
+    """Two users register with one address, which nobody can guess, and Ada moves soon after."""
     ada, address = f"ada-{variant}", f"rose{variant * 7 % 97}"
 
     async def users(ctx):
@@ -106,7 +106,7 @@ def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def or_later(write: Callable, variant: int) -> tuple[System, Callable]:
-    """The same; `mail` handles WriteLater by the same function, too."""
+    """The same, but `mail` also handles WriteLater with this function."""
     system, users = two_users(write, variant)
     system.services["mail"].handles(WriteLater)(write)
     return system, users
@@ -122,12 +122,12 @@ def letters(run: Run) -> list[tuple[str, str]]:
 
 
 def of_mail(run: Run) -> list[Any]:
-    """The steps of `mail` that are about a message."""
+    """The steps of `mail` that concern a message."""
     return [step for step in run.journal if step.service == "mail" and step.envelope]
 
 
 def unwritten(run: Run) -> list[tuple[str, str]]:
-    """For everybody without a letter, why, and the evidence."""
+    """For each user without a letter, why there is none, and the evidence."""
     found = {user for user, _ in letters(run)}
     if may_give_up(run):
         found.update(step.envelope.data.userId for step in dead(run))
@@ -143,12 +143,12 @@ def slips(run: Run) -> list[Any]:
 
 
 def may_give_up(run: Run) -> bool:
-    """Whether accounts was down for longer than mail has to be patient."""
+    """Whether `accounts` was down for longer than `mail` has to be patient."""
     return any(str(fault).endswith(("for 18 s", "for 300 s")) for fault in run.faults)
 
 
 def _why(run: Run, user: str) -> tuple[str, str]:
-    """What `mail` did when it last handled a message about this user says why there is no letter."""
+    """Why a user has no letter, from what `mail` did with the last message about that user."""
     times, saved, last, message = 0, False, [], "none"
     for step in of_mail(run):
         if getattr(step.envelope.data, "userId", "") == user:
@@ -160,7 +160,7 @@ def _why(run: Run, user: str) -> tuple[str, str]:
     silent = "timeout" in last and "answer" not in last
     if may_give_up(run) and (silent or message.startswith(WriteLater.__name__)):
         why = "forgotten"
-    elif silent:  # a WriteLater that was sent would have come
+    elif silent:  # a WriteLater that was sent would have arrived
         why = "forgotten" if "publish" in last else "given up"
     odd = "".join(f"; letters has {row}" for row in letters(run) if row[0] not in registered(run))
     return why, f"nobody wrote to {user}; mail's last message about {user} was {message}{odd}"
@@ -174,7 +174,7 @@ def nobody_is(why: str) -> Claim:
 
 @Claim("accounts is given a pause between two questions", about=UserRegistered)
 def later_is_later(run):
-    """All that `mail` sends itself counts as one message, unless a second fault doubles it."""
+    """Messages that `mail` sends itself count as one. With two faults, one may double a message."""
     silent, origin, soon, sent = {}, {}, [], False
     for step in of_mail(run) if len(run.faults) < 2 else []:
         cause = origin.get(step.envelope.causation, step.envelope.causation)

@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: copies that an older event, published again, neither overwrites nor brings back."""
+"""Exercises of lesson 02: copies that an older event, published again, does not spoil."""
 
 from collections.abc import Callable
 from math import ceil
@@ -94,12 +94,12 @@ def as_it_comes(event, ctx):
 
 
 def late(variant: int) -> float:
-    """After how many seconds the owner publishes an event once more: half a step before a tenth, so that nothing ties."""
+    """The delay in s of the second publish of an event, never a whole tenth, to avoid ties."""
     return (95 + (variant - 1) % 30 * 10) / 100
 
 
 def corrected_after(seconds: float, variant: int) -> Run:
-    """A run in which Ada corrects her address after so many seconds; `shipping` keeps what comes last."""
+    """A run in which Ada corrects her address after a pause, and `shipping` stores what it gets."""
     streets = [(0, "Elm Street"), (seconds, "Oak Street")]
     ada = [(pause, ChangeAddress(customer="ada", address=street)) for pause, street in streets]
 
@@ -120,7 +120,7 @@ def corrected_after(seconds: float, variant: int) -> Run:
 
 
 def breaking(seconds: float, variant: int) -> Run | None:
-    """The run with this pause, if an older address is in the copy when all of the owner's events are out."""
+    """The run with this pause, if `shipping` handles an older version after a newer, or None."""
     run = corrected_after(seconds, variant)
     handled = [
         s.envelope.data.version
@@ -146,7 +146,7 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
 
 
 def refuted(evidence: str) -> Callable:
-    """What is shown against a reason that would keep version 2 in the copy."""
+    """The evidence against a reason that would leave version 2 in the copy."""
     return lambda seconds, variant: (evidence, corrected_after(0.3, variant))
 
 
@@ -197,7 +197,7 @@ ONE = explained(
 
 # -- 02.2 and 02.3
 
-# Older events come last; they do so again, and shipping has lost what it kept in memory.
+# Older events arrive last, also after a crash in which shipping loses its memory.
 LEFT, ASH, GONE, CONNELL, ELM = (f"lose customers.ack.ChangeAddress #{n}" for n in (2, 5, 6, 7, 9))
 FIELDS = [f"lose customers.ack.ChangeContact #{n}" for n in (3, 6, 7)]
 KEEP = explored(

@@ -53,7 +53,7 @@ COUNTED = """insert into versions values (?, 1) on conflict (customer) do update
 
 
 async def change(command, ctx):
-    """Count a change and publish its event, at least once: a command that comes again leads to the same event."""
+    """Number a change and publish its event, at least once and always the same for a command."""
     kind = AddressChanged if isinstance(command, ChangeAddress) else ContactChanged
     find = "select event from done where command = ?"
     with ctx.database as db:
@@ -78,7 +78,7 @@ def sent(commands: Sequence[tuple[float, Command]]) -> Callable:
 
 
 def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Bob comes, leaves, comes back and moves; Cleo comes and leaves, twice; O'Hara moves, and Dan, who was there."""
+    """Bob comes, leaves, returns and moves. Cleo comes and leaves twice. O'Hara and Dan move."""
     ohara, bob, cleo = (f"{name}-{variant}" for name in ("o'hara", "bob", "cleo"))
     changes = [
         (bob, f"Elm Street {variant}"),
@@ -100,7 +100,7 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """O'Hara changes address and phone, twice each, Bob his phone and then his address, three times; Cleo has no phone; Dan was there."""
+    """O'Hara changes both fields twice, Bob his phone and then, three times, his address."""
     ohara, bob, cleo = (f"{name}-{variant}" for name in ("o'hara", "bob", "cleo"))
     changes = [
         (ohara, "address", f"Elm Street {variant}"),
@@ -130,7 +130,7 @@ ROWS: dict[type[Event], str] = {  # customer, field and value of each copy
 
 
 def part(event: Any) -> tuple[str, str]:
-    """What an event is about: a customer and a field."""
+    """The customer and the field that an event is about."""
     return event.customer, getattr(event, "field", "address")
 
 
@@ -139,12 +139,12 @@ def value(event: Any) -> str | None:
 
 
 def copied(at: Any, kind: type[Event]) -> dict[tuple[str, str], str]:
-    """What the copy says, at the end of a run or in the world at a moment."""
+    """The content of the copy, at the end of a run or at a moment in it."""
     return {(who, field): has for who, field, has in at.rows("shipping", ROWS[kind])}
 
 
 def mistakes(run: Run, kind: type[Event]) -> Iterator[tuple[str, str]]:
-    """Wherever the copy differs from the newest event: what kind of mistake that is, and the evidence."""
+    """The mistake and the evidence for each difference between the copy and the newest event."""
     done = run.rows("customers", "select event from done")
     events = [kind.model_validate_json(event) for (event,) in done]
     newest = {part(event): event for event in sorted(events, key=lambda event: event.version)}
@@ -162,7 +162,7 @@ def mistakes(run: Run, kind: type[Event]) -> Iterator[tuple[str, str]]:
 
 
 def mistake(run: Run, event: Any) -> str:
-    """Why the copy does not have the value of this event, the newest one about its part."""
+    """Why the copy lacks the value of this event, the newest one about its part."""
     if event is None:
         return "another value is wiped out"
     steps: list[Any] = [s for s in run.journal if s.service == "shipping"]
@@ -188,12 +188,12 @@ def mistake(run: Run, event: Any) -> str:
         return "an address is not forgotten"
     if any(other.version > event.version for other in before):
         return "a late field is ignored"
-    back = None in map(value, before) and len(before) == event.version - 1  # and none is late
+    back = None in map(value, before) and len(before) == event.version - 1  # with none late
     return "nobody comes back" if back else "the copy does not follow"
 
 
 def claims(kind: type[Event], names: Iterable[str]) -> dict[str, Claim]:
-    """A claim for each of these mistakes that a copy made from such events can have."""
+    """A claim for each named mistake in a copy that is made from such events."""
 
     def without(name: str) -> Claim:
         if name == "a dead letter":

@@ -1,4 +1,4 @@
-"""Exercises of lesson 03: decide rightly, decide once, and find out what was known on which day."""
+"""Exercises of lesson 03: decide correctly, decide once, and find the day a fact became known."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -75,7 +75,7 @@ OF_WITHDRAWALS = (
     "of a withdrawal and of fraud's answer",
     lambda fault: fault.at.endswith((".Withdraw", "reply.CheckFraud")),
 )
-# Three questions about a command in a row, and later than a short timeout. What takes over 5 s comes again.
+# Three late questions in a row about a command. After 5 s without an ack it is delivered again.
 ASK = "delay accounts.ask.CheckFraud"
 LATE_ASKS = [[f"{ASK} #{n}" for n in range(1, 10)], [f"{ASK} #{n} for 2 s" for n in (4, 5, 6)]]
 AT_ONCE = claims.CLAIMS | {"decided twice": claims.one_decision(1)}
@@ -112,7 +112,7 @@ def known(number: int, variant: int) -> Anomaly | str:
     eve = _day(recorded - timedelta(1))
     if number == recorded.day:
         return f"the balance of {_day(day)}, in the reports of {eve} and of {_day(recorded)}"
-    if number < recorded.day or number == day.day:  # 26 is meant as 26 April
+    if number < recorded.day or number == day.day:  # 26 means 26 April
         evening = day if number == day.day else recorded.replace(day=number)
         known = f"the report gives {believed} for {_day(day)}, and the account had {was}"
         if evening < day:
@@ -127,7 +127,7 @@ def _day(day: date) -> str:
 
 
 def _against(sentence: str) -> Callable:
-    """The evidence against a reason, with the days and amounts of a learner's figures."""
+    """The evidence against a reason, with a learner's days and amounts."""
 
     def evidence(number: int, variant: int) -> tuple[str, None]:
         _, day, recorded, was, believed = corrected(variant)

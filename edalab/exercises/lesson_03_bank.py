@@ -1,4 +1,4 @@
-"""The bank of lesson 03's exercises. `withdraw` is the learner's; `fraud` takes its time, and may say no."""
+"""The bank of lesson 03's exercises: `withdraw` is the learner's; `fraud` is slow and can refuse."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ class WithdrawalRefused(Event):
     amount: int
 
 
-SUSPICIOUS = 1000  # from this amount on `fraud` says no
+SUSPICIOUS = 1000  # `fraud` disagrees from this amount on
 
 
 def balance(total, fact):
@@ -52,7 +52,7 @@ def balance(total, fact):
 
 
 def deposit(command, ctx):
-    """The first deposit opens the account."""
+    """Deposit money. The first deposit opens the account."""
     with ctx.database as db:
         store = EventStore(db)
         past = store.read(command.account)
@@ -62,12 +62,12 @@ def deposit(command, ctx):
 
 
 async def check(query, ctx):
-    await ctx.sleep(0.6)  # a command that is there twice arrives again while fraud still looks
+    await ctx.sleep(0.6)  # a duplicate command arrives while fraud is still checking
     return {"ok": query.amount < SUSPICIOUS}
 
 
 def _sent(messages: list, late: Command | None = None) -> Callable:
-    """A workload that sends these messages after pauses, and before them one that arrives after 10 s."""
+    """A workload that sends messages, with pauses; `late` is sent first and arrives after 10 s."""
 
     async def people(ctx):
         if late:
@@ -79,10 +79,10 @@ def _sent(messages: list, late: Command | None = None) -> Callable:
 
 
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Two workloads. In one, an account covers one of two withdrawals, short by one coin, and then
-    one of all that is left; another covers a withdrawal after a refusal, while deposits come every
-    half second, and one that was sent first and arrives last. In the other, twice, somebody wants more
-    than there is, shortly before a deposit, and two people want later what was refused first."""
+    """Two workloads. In the first, an account covers one of two withdrawals, not both, and then one
+    of all that is left. Another covers a withdrawal after a refusal, during deposits every half
+    second, and one that was sent first and arrives last. In the second, a withdrawal twice exceeds
+    the balance shortly before a deposit; then two people want the amount that was refused first."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(Deposit)(deposit)

@@ -10,7 +10,7 @@ from ..store.stored_event import StoredEvent
 from .general import no_slips
 from .lesson_03_bank import SUSPICIOUS, Withdraw
 
-YES, NEVER = '{"ok":true}', float("inf")  # fraud's answer as it is recorded
+YES, NEVER = '{"ok":true}', float("inf")  # fraud's answer in the record
 DECISIONS = "MoneyWithdrawn", "WithdrawalRefused"
 
 
@@ -47,7 +47,7 @@ def as_asked(run):
 
 
 def one_decision(calls: float = NEVER) -> Claim:
-    """A claim about the commands for which the function was called at most so often."""
+    """The claim that a command has one decision, if the function was called at most that often."""
 
     @Claim("each command has one decision", about=Withdraw)
     def decided_once(run):
@@ -91,7 +91,7 @@ def covered(run):
 
 
 def turned_away(run) -> dict[str | None, str]:
-    """Refusals of money that is there, in words, by the id of the command."""
+    """Refusals despite enough money, in words, by the id of the command."""
     return {
         fact.causation: f"{fact.summary}, with {before} in {fact.stream}"
         for fact, before in replayed(run)

@@ -77,7 +77,7 @@ HINTS_ONCE = HINTS | {
 
 
 def near(fault: Fault) -> bool:
-    """Whether it strikes peaks, or leaves the entries of one partition in order on their way there."""
+    """Whether a fault strikes `peaks` or an answer to it, or duplicates a published entry."""
     there = fault.at == "accounts.reply.EntriesAfter" or fault.at.startswith("peaks.")
     return there or str(fault).startswith("duplicate accounts.publish.EntryRecorded")
 
@@ -88,7 +88,7 @@ ONCE = explored(bank.bank_of, claims.CLAIMS, alone=[[AGAIN]], only=NEAR)
 DELAY, REPLY = "delay peaks.deliver.EntryRecorded", "delay accounts.reply.EntriesAfter"
 LATE = [["drop peaks.deliver.EntryRecorded #3"], [f"{DELAY} #5 for 60 s"]]
 MEANWHILE = [[f"{DELAY} #3 for 60 s", f"{DELAY} #4 for {s} s"] for s in (60, 0.35)]  # two missing
-MEANWHILE += [  # another replica counts until a late answer is there, which is #1 if only a gap makes you ask
+MEANWHILE += [  # another replica counts before a late answer arrives, which is #1 if you ask only about a gap
     [f"{DELAY} #5 for 0.5 s", f"{REPLY} #1 for 0.5 s"],
     ["drop peaks.deliver.EntryRecorded #4", f"{REPLY} #1 for 0.5 s", f"{REPLY} #4 for 0.5 s"],
     [f"{DELAY} #2 for 60 s", f"{REPLY} #1 for 0.5 s"],
@@ -115,7 +115,7 @@ def backup(variant: int) -> dict[str, object]:
 
 
 def project(event, ctx):
-    """The lesson's projection with a checkpoint beside the table."""
+    """The lesson's projection, with a checkpoint next to the table."""
     count = "update balances set balance = balance + ? where account = ?"
     with ctx.database as db:
         if event.position > bank.at(db, "balances"):
@@ -124,7 +124,7 @@ def project(event, ctx):
 
 
 def restored(checkpoint: int, variant: int, faults: Sequence = ()) -> Run:
-    """A run in which `balances` begins with the backup and a checkpoint; all entries are published again."""
+    """A run in which `balances` begins with the backup and a checkpoint, and gets all entries."""
     amounts, kept = entries(variant)
     table = f"""create table balances (account text primary key, balance int);
                 insert into balances values ('ada', {sum(amounts[:kept])});"""
@@ -161,7 +161,7 @@ def _off(run: Run, amounts: list[int]) -> str:
 
 
 def _against(sentence: str, instead: Callable[[int, int], int]) -> Callable:
-    """The evidence against a reason: a run from the checkpoint that it would give."""
+    """The evidence against a reason: a run from the checkpoint that the reason suggests."""
 
     def evidence(checkpoint: int, variant: int) -> tuple[str, Run]:
         amounts, _ = entries(variant)

@@ -54,7 +54,7 @@ def entry(fact):
 
 
 def carry_out(command, ctx):
-    """Each command once; no exercise withdraws more than there is."""
+    """Carry out each command once. No exercise withdraws more than the balance."""
     amount = getattr(command, "amount", 0) * (-1 if isinstance(command, Withdraw) else 1)
     with ctx.database as db:
         store = EventStore(db)
@@ -75,7 +75,7 @@ def entries_after(query, ctx):
 
 
 def bank_with(name: str, project: Callable, schema: str, partitions=1, max_attempts=12) -> System:
-    """`accounts`, and a read model of this name; entries are spread over so many partitions and replicas."""
+    """`accounts`, and a read model with this name, with a replica for each partition of entries."""
     bank = System("bank")
     bank.topic("entries", partitions=partitions)
     accounts = bank.service("accounts")
@@ -103,12 +103,12 @@ def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def spread_bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
-    """Entries have no key, so they are spread over three partitions and replicas; four attempts don't outlast a late one."""
+    """Entries without a key, over three partitions. Four attempts end before a late one arrives."""
     return bank_with("peaks", project, PEAKS, 3, 4), saving(variant, 0.3)
 
 
 def saving(variant: int, pause: float) -> Callable:
-    """Ada's balance is highest in the end, and would be higher still without her withdrawal; Bob's was higher before his."""
+    """Ada's balance is highest at the end, after a withdrawal; Bob's is highest before one."""
     ada, bob, odd = f"ada-{variant}", f"bob-{variant}", variant % 5
     return people(
         OpenAccount(account=ada, owner="Ada"),

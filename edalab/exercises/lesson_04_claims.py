@@ -1,4 +1,4 @@
-"""The claims of lesson 04's exercises, and how often each entry was counted if one is broken."""
+"""The claims of lesson 04's exercises, and, for a broken one, how often each entry was counted."""
 
 from functools import reduce
 from itertools import product
@@ -23,8 +23,8 @@ def after_each(total_and_top: tuple[int, int], amount: int) -> tuple[int, int]:
 
 
 def wrong_rows(run, kind: str) -> list[str]:
-    """Rows of `peaks` that are not the sum of the entries, for one reason: an entry counts "twice", is
-    "skipped", counts out of "order", or as something else ("drift")."""
+    """Rows of `peaks` that differ from the sum of the entries for one reason: an entry counts
+    "twice", is "skipped", counts out of "order", or there is another difference ("drift")."""
     found = run.rows("peaks", "select account, balance, highest from peaks")
     rows, wrong = {account: row for account, *row in found}, []
     for account, amounts in recorded(run).items():
@@ -40,7 +40,7 @@ def wrong_rows(run, kind: str) -> list[str]:
 
 
 def _swapped(run, account: str) -> tuple[str, str] | None:
-    """Whether a row once had a balance above its highest: no entry is to blame for that."""
+    """Evidence that a balance was once above its highest, which no count of entries explains."""
     above = "select balance, highest from peaks where account = ? and balance > highest"
     for seconds in (save.time / 1000 for save in steps(run, "save")):
         for row in run.at(seconds).rows("peaks", above, (account,)):
@@ -52,7 +52,7 @@ def _in_words(row) -> str:
 
 
 def _why(amounts: list[int], row: list | None, should: tuple[int, int]) -> tuple[str, str]:
-    """What is wrong with a row, and how often each entry counts in it: as few wrongly as possible."""
+    """What is wrong with a row, and how often each entry counts, with the fewest wrong counts."""
     if row is None:
         return "skipped", "none of its entries counts"
     if len(amounts) > 2 and row[0] == amounts[-1]:
@@ -91,7 +91,7 @@ def steps(run, step: str) -> list:
 
 
 def positions(run, step: str) -> list[int]:
-    """The positions that `peaks` handled or asked for, each one once."""
+    """The positions that `peaks` handled or asked for, without repetitions."""
     data = [s.envelope.data for s in steps(run, step)]
     return list(dict.fromkeys(each.position for each in data if hasattr(each, "position")))
 

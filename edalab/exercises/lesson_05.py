@@ -131,7 +131,7 @@ def redelivery(fault: Fault) -> bool:
 
 
 NO_SILENCE = f"{THERE} that lets payments publish"
-CRASH = [["crash payments.commit.InventoryReserved #1"]]  # the lesson's, first of all
+CRASH = [["crash payments.commit.InventoryReserved #1"]]  # the lesson's crash, tried first
 ONCE = explored(tea.shop_of, CLAIMS, alone=CRASH, only=(NO_SILENCE, redelivery))
 ANNOUNCED = explored(partial(tea.shop_of, late=True), CLAIMS, only=(THERE, at_payments))
 
@@ -145,7 +145,7 @@ def failures(variant: int) -> int:
 
 
 def unpublished(attempts: int, variant: int) -> Run:
-    """A run of the lesson's last design with one order, whose payment fails to be published."""
+    """A run of the lesson's final design with one order, whose payment fails to be published."""
     faults = [f"fail payments.publish.PaymentCharged #{n + 1}" for n in range(failures(variant))]
     shop, _ = tea.shop_of(tea.through_the_outbox(tea.charge_or_refuse), variant, attempts)
     rich, _ = tea.people_of(variant)

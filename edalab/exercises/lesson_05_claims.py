@@ -68,7 +68,7 @@ def says_what_it_heard(run):
 
 
 def _only_repeats_others(run) -> list[str]:
-    """Handlings that publish again what is known of other orders, and nothing about their own."""
+    """The handlings that publish known events of other orders, and nothing about their own."""
     wrong, known = [], set()
     for order, steps in _handlings(run):
         others = [step.envelope.subject for step in steps if step.envelope.id in known]
@@ -80,7 +80,7 @@ def _only_repeats_others(run) -> list[str]:
 
 
 def _handlings(run) -> list[tuple[str, list]]:
-    """Which order `payments` handled, each time, and what it published then."""
+    """For each handling of `payments`, the order and the steps in which it published something."""
     handlings = []
     for step in run.journal:
         if (step.service, step.step) == ("payments", "handle"):
@@ -102,7 +102,7 @@ def told_once(run):
 @Claim("each order is shipped once", about=InventoryReserved)
 def shipped_once(run):
     ordered = [s.envelope.subject for s in steps(run, "client", "publish")]
-    if len(set(ordered)) == len(ordered):  # graver mistakes first: they need no second copy
+    if len(set(ordered)) == len(ordered):  # so that graver mistakes are found first
         return []
     sent, wrong = in_table(run, "shipping", "parcels"), []
     for order in sorted({order for order in sent if sent.count(order) > 1}):
@@ -119,7 +119,7 @@ def paid_before(run):
         for order in in_table(run, "shipping", "parcels")
         if order not in charged(run)
     ]
-    # It takes a fault at this save; and run.at(...) takes its time.
+    # This needs a fault at the save, and run.at(...) is slow.
     if any(save.fault for save in steps(run, "payments", "save")):
         for save in steps(run, "shipping", "save"):
             order, seconds = save.envelope.subject, save.time / 1000

@@ -48,7 +48,7 @@ ACCOUNTS = """create table accounts (customer text primary key, money int check 
 
 
 def through_the_outbox(work: Callable) -> Callable:
-    """A step that is done once for each order, and announced at each delivery, as in the lesson."""
+    """A handler that does a step once per order and announces it at each delivery."""
 
     async def step(event, ctx):
         note = type(event).__name__, event.order_id
@@ -87,7 +87,7 @@ def ship(db, order):
 
 
 def ship_by_id(event, ctx):
-    """Ships once for each message, and takes an event with another id for news."""
+    """Ship once per message. An event with another id counts as new."""
     with ctx.database as db:
         note = "insert or ignore into outbox values ('PaymentCharged', ?, null)"
         return ship(db, event) if db.execute(note, (ctx.message.id,)).rowcount else None
@@ -100,12 +100,12 @@ def deposit(command, ctx):
 
 
 def people_of(variant: int) -> tuple[str, str]:
-    """Who has 100 and who has 10; it changes, so that no answer can charge or refuse by name."""
+    """The customers who have 100 and 10. They change, so that no answer can decide by name."""
     return ("ada", "bob") if variant % 2 else ("bob", "ada")
 
 
 def orders_of(variant: int) -> list[OrderCreated]:
-    """One customer has the money, for two equal orders; the other lacks it for one order, and has it to the last coin for another."""
+    """Two equal orders that one customer can pay; the other can pay only the second of two."""
     rich, poor = people_of(variant)
     small, large = 20 + variant % 10, 40 + variant % 10
     one, other = ((2, small), (3, large)) if variant % 2 else ((3, large), (2, small))
@@ -119,9 +119,9 @@ def orders_of(variant: int) -> list[OrderCreated]:
 def shop_of(
     charge: Callable, variant: int, attempts=3, late=False
 ) -> tuple[System, list[Callable]]:
-    """The lesson's chain without `orders`: four orders, and then money for the one who was refused.
+    """The lesson's chain without `orders`: four orders, and then money for the refused customer.
 
-    With `late`, shipping knows messages by their id, and in a second workload the first order comes again.
+    With `late`, shipping recognises messages by id, and a second workload repeats the first order.
     """
     rich, poor = people_of(variant)
     shop = System("shop")

@@ -103,13 +103,13 @@ def late(variant: int) -> float:
 
 
 def delayed(seconds: float, variant: int, faults: Sequence = ()) -> Run:
-    """A run of the lesson's first coordinator, with that time-out, on an order that nobody refuses."""
+    """A run of the lesson's first coordinator with this time-out. Nobody refuses the order."""
     shop = shop_of(partial(in_memory, timeout=seconds))
     return simulate(shop, partial(placed, order=orders_of(variant)[0]), faults=list(faults))
 
 
 def in_doubt(seconds: float, variant: int) -> Anomaly | None:
-    """What the first run in which one late message leaves something behind shows."""
+    """The anomaly in the first run in which one late message leaves something behind, if any."""
     for fault in enumerate_faults(delayed(seconds, variant)):
         if fault.do == "delay" and fault.at.split(".")[1] in ("ask", "reply"):
             run = delayed(seconds, variant, [replace(fault, seconds=late(variant))])
@@ -164,7 +164,7 @@ def _asked(in_doubt: bool, **faults) -> Trial:
 
 
 def _remembers(answer: Answer, answered: dict[tuple, str]) -> Anomaly | None:
-    """The shortest log whose answer is another one when all logs come again, the longest first."""
+    """The anomaly of the shortest log that gets another answer the second time, if any."""
     again, others = copy(answer), []
     for log, before in sorted(answered.items(), key=lambda item: -len(item[0])):
         again.function, step = partial(answer.function, [*log]), None
@@ -184,7 +184,7 @@ def _doubt(fault: Fault) -> bool:
 
 
 LOST = [f"drop inventory.reply.ReserveInventory #{n}" for n in (1, 2)]
-AWAY = [  # longer than a customer may wait; at last, a question that arrives after its undo
+AWAY = [  # longer than a customer may wait; in the last, a question arrives after its undo
     ["crash payments.reply.ChargePayment #1 for 60 s"],
     [*LOST, "drop payments.reply.ChargePayment #1"],
     ["crash inventory.reply.ReserveInventory #1 for 60 s"],

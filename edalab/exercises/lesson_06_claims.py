@@ -21,7 +21,7 @@ def steps_of(run) -> dict[str, list[str]]:
 
 
 def ends(run) -> dict[str, str]:
-    """The end of each order that the coordinator published."""
+    """The end that the coordinator published for each order."""
     sent = [s for s in run.journal if s.step == "publish" and s.fault not in ("crash", "fail")]
     return {s.envelope.subject: s.envelope.type for s in sent if s.envelope.topic == "outcomes"}
 
@@ -48,7 +48,7 @@ def every_order_ends(run):
 
 
 def sent(shipped: bool, sentence: str, step: str, undo: str, wrong: str) -> Claim:
-    """The claim that a shipped order has this step done, or, if not `shipped`, that another has it undone."""
+    """The claim that shipped orders have this step done; if not `shipped`, that others do not."""
     return Claim(sentence, about=PlaceOrder)(
         lambda run: [
             f"{order} {wrong}"
@@ -81,7 +81,7 @@ def in_order(run):
 
 @Claim("no step is undone that was not done", about=PlaceOrder)
 def nothing_needless(run):
-    last = {order: dict(log) for order, log in logs(run).items()}  # it settles a doubt
+    last = {order: dict(log) for order, log in logs(run).items()}  # the last answer settles a doubt
     return [
         f"{order}: {undo} was done, but {step} was {last[order].get(step, 'never asked for')}"
         for order, steps in steps_of(run).items()

@@ -73,7 +73,7 @@ MOST = 60  # questions about one order
 
 
 def carried_out(sql: str, command: type) -> Callable:
-    """A handler that carries out a step once for each order, and refuses it if it was undone before."""
+    """A handler that carries out a step once per order, and refuses it if it was undone before."""
     undone_by = UNDO.get(command)
     undoes = next((step for step, undo in UNDO.items() if undo is command), None)
 
@@ -136,8 +136,8 @@ def begin(order, ctx):
 def led_by(shop: System, next_step: Callable, in_doubt: bool, answered: dict) -> None:
     """A coordinator with a saga log: `next_step(log)` returns the step to ask for, or the end.
 
-    A step is in the log before it is asked for, as "no answer" until there is one. With `in_doubt`, the
-    function gets to see such lines. Without, the coordinator asks again. `answered` keeps its first answers.
+    A step is logged before it is asked for, at first as "no answer". With `in_doubt`, the function sees
+    such lines; otherwise the coordinator asks again. `answered` has the function's first answers.
     """
 
     async def follow_the_log(command, ctx):

@@ -1,4 +1,4 @@
-"""Exercises of lesson 07: a busy key, events that replace and events that add up, and a gap that may stay."""
+"""Exercises of lesson 07: a busy key, events that replace or add up, and a gap that may remain."""
 
 from collections.abc import Callable
 from typing import Any
@@ -100,7 +100,7 @@ def night(variant: int) -> dict[str, int]:
 
 
 def busy(variant: int) -> Run:
-    """A run of the night: 70 % of the events are about tea, and no other product is in tea's partition."""
+    """A run of the night. 70 % of the events are about tea, which has a partition to itself."""
     events, seconds, partitions = night(variant).values()
     system = System("shop")
     system.topic("prices", partitions=partitions)
@@ -137,7 +137,7 @@ def long_enough(seconds: int, variant: int) -> Anomaly | str:
 
 
 def refuted(evidence: str) -> Callable:
-    """What the run of the night says against a reason."""
+    """The evidence of the night's run against a reason."""
 
     def against(seconds: int, variant: int) -> tuple[str, Run]:
         run, (events, each, many) = busy(variant), night(variant).values()
@@ -183,7 +183,7 @@ ONE = explained(
 
 # -- 07.2 and 07.3
 
-# Two older prices of tea come after the newest.
+# Two older prices of tea arrive after the newest.
 AGAIN = ["lose catalogue.ack.ChangePrice #1", "lose catalogue.ack.ChangePrice #2"]
 MIXED = explored(shop.both, claims([miscounted, wrong_prices, lost_moves], BOTH), alone=[AGAIN])
 MOVE, AGAIN_AT_ONCE = "catalogue.publish.StockMoved", "duplicate web.deliver.StockMoved"
@@ -196,9 +196,9 @@ GAP = explored(
     [
         [f"lose {MOVE} #2"],
         LATE,
-        # A gap of two, and a move that comes again while it waits.
+        # A gap of two, and a move that is delivered again while it waits.
         [f"lose {MOVE} #2", f"lose {MOVE} #4", f"{AGAIN_AT_ONCE} #4"],
-        # Number 3 comes late and again, after 5, 4 and 6.
+        # Number 3 arrives late and twice, after 5, 4 and 6.
         [f"delay {MOVE} #4 for 2 s", f"delay {MOVE} #6 for 0.8 s", f"{AGAIN_AT_ONCE} #9"],
         [*LATE, "crash web.save.StockMoved #9"],  # after the first save of a late move
     ],

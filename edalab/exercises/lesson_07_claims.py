@@ -1,4 +1,4 @@
-"""What is wrong with the products of `web`: which price won, how often each move counts, and in which order."""
+"""Mistakes with the products of `web`: the price that won, and how often and when moves count."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,16 +14,16 @@ from .lesson_07_shop import MoveStock, PriceChanged, StockMoved, start
 
 Mistakes = Iterator[tuple[str, str, str]]  # a name, a product, the evidence
 FAILING, ENDING = ("handle", "save"), ("ack", "commit")
-BOUND = 3  # so many waiting moves of a product make it go on
+BOUND = 3  # with this many waiting moves, a product passes over a gap
 
 
 def steps_of(run: Run, service: str) -> list[tuple[int, Any]]:
-    """The steps of a service that concern a message, each with its place in the journal."""
+    """The steps of a service that concern a message, each with its index in the journal."""
     return [(n, s) for n, s in enumerate(run.journal) if s.service == service and s.envelope]
 
 
 def sent(run: Run) -> dict[str, dict[int, int]]:
-    """The moves of each product that the supplier sent: what each number moves."""
+    """The moves that the supplier sent: by product and number, the change of the stock."""
     moves: dict[str, dict[int, int]] = {}
     for move in (step.envelope.data for _, step in steps_of(run, "client")):
         if isinstance(move, MoveStock):
@@ -32,7 +32,7 @@ def sent(run: Run) -> dict[str, dict[int, int]]:
 
 
 def handled(run: Run, kind: type[Event]) -> dict[str, list[tuple[int, Any]]]:
-    """By product, each event that `web` handled, and where in the journal, without attempts that failed."""
+    """By product, each event that `web` handled without failing, and its index in the journal."""
     steps = steps_of(run, "web")
     failed = {(s.envelope.id, s.attempt) for _, s in steps if s.fault and s.step in FAILING}
     failed -= {(s.envelope.id, s.attempt) for _, s in steps if not s.fault and s.step in ENDING}
@@ -45,7 +45,7 @@ def handled(run: Run, kind: type[Event]) -> dict[str, list[tuple[int, Any]]]:
 
 
 def moved(change: int, moves: dict[int, int]) -> list[int] | None:
-    """The numbers of the moves that come to this change, each of them once; None if none do."""
+    """The numbers of the moves that add up to this change, each used once; None if none do."""
     unit, which = min(map(abs, moves.values())), []
     left, rest = divmod(change, unit)
     for number, by in sorted(moves.items(), key=lambda move: abs(move[1])):
@@ -59,7 +59,7 @@ def moved(change: int, moves: dict[int, int]) -> list[int] | None:
 
 
 def changes(run: Run, product: str, moves: dict[int, int]) -> Iterator[tuple]:
-    """Every save of a row: where it is in the journal, the stock before and after, and the moves that make the difference."""
+    """Each save of a row: its index in the journal, the stock before and after, and its moves."""
     was = start(product)[2]
     for n, (*_, stock, _) in history(run, product):
         yield n, was, stock, moved(stock - was, moves) if isinstance(stock, int) else None
@@ -67,7 +67,7 @@ def changes(run: Run, product: str, moves: dict[int, int]) -> Iterator[tuple]:
 
 
 def miscounted(run: Run) -> Mistakes:
-    """Where a stock changes by what no moves come to, or by a move that has counted before."""
+    """Stocks with a change that no moves explain, and moves that count again."""
     for product, moves in sent(run).items():
         times: Counter[int] = Counter()
         for n, was, stock, which in changes(run, product, moves):
@@ -100,7 +100,7 @@ def wrong_prices(run: Run) -> Mistakes:
 
 
 def history(run: Run, product: str) -> Iterator[tuple[int, tuple]]:
-    """Every row that a product had after a save: where it is in the journal, and the row."""
+    """Each row of a product after a save, with the save's index in the journal."""
     for n, step in steps_of(run, "web"):
         if step.step == "save":
             for row in run.changes(n).added.get("products", []):
@@ -118,7 +118,7 @@ def lost_moves(run: Run) -> Mistakes:
 
 
 def out_of_order(run: Run) -> Mistakes:
-    """Where a move counts before an earlier one that it had to wait for, or waits for nothing, or too long."""
+    """Moves that count before one that they must wait for, or that wait needlessly or too long."""
     arrived, sent_moves = handled(run, StockMoved), sent(run)
     came = {p: list(dict.fromkeys(m.number for _, m in arrived.get(p, ()))) for p in sent_moves}
     gaps = [p for p in came if came[p] != [start(p)[3] + n for n in range(1, len(came[p]) + 1)]]
@@ -152,7 +152,7 @@ def out_of_order(run: Run) -> Mistakes:
 
 
 def _still_waiting(product: str, top: int, says: Any, waiting: dict, gaps: list) -> Mistakes:
-    """Where moves that arrived don't count, and should. `gaps` are the products with a gap at some time."""
+    """Moves that should count and do not. `gaps` are the products that had a gap at any time."""
     lowest = min(waiting, default=0)
     what = f"number {lowest} ({waiting.get(lowest, 0):+}) of {product} arrived and does not count"
     if waiting and lowest < top:
@@ -168,7 +168,7 @@ def _still_waiting(product: str, top: int, says: Any, waiting: dict, gaps: list)
 
 
 def blamed(run: Run, mistake: tuple[str, str, str]) -> tuple[str, str]:
-    """The name of a mistake, which is another one if that explains it, and the evidence."""
+    """The name of a mistake, or of the mistake that caused it, and the evidence."""
     name, product, evidence = mistake
     steps = [step for _, step in steps_of(run, "web")]
     saves = [s for s in steps if s.step == "save" and s.envelope.data.product == product]
@@ -182,7 +182,7 @@ def blamed(run: Run, mistake: tuple[str, str, str]) -> tuple[str, str]:
 
 
 def in_memory(run: Run, service: str) -> str:
-    """What a replica of a service had in ctx.state, to end a sentence; "" if none had anything."""
+    """The first content of a replica's ctx.state, to end a sentence; "" if there never was any."""
     for seconds in sorted({step.time / 1000 for step in run.journal if step.service == service}):
         for replica in run.at(seconds).services[service].replicas:
             if replica.state:
@@ -192,9 +192,9 @@ def in_memory(run: Run, service: str) -> str:
 
 
 def claims(look: list[Callable[[Run], Mistakes]], names: Iterable[str]) -> dict[str, Claim]:
-    """A claim for each mistake that can be found by looking in these ways."""
+    """A claim for each named mistake that the functions in `look` can find."""
 
-    @lru_cache(maxsize=1)  # every claim asks about the same run, each by an observer of its own
+    @lru_cache(maxsize=1)  # all claims check the same run, each through its own observer
     def mistakes(run: Run) -> list[tuple[str, str]]:
         return [blamed(run, mistake) for way in look for mistake in way(run)]
 

@@ -1,4 +1,4 @@
-"""The shop of lesson 07's exercises: `web` shows prices and stock, and its events come late, again and out of order."""
+"""The shop of lesson 07's exercises: `web` shows prices and stock from late and repeated events."""
 
 from collections.abc import Callable
 from itertools import count
@@ -44,7 +44,7 @@ def start(product: str) -> tuple[int, int, int, int]:
 
 
 def announce(command):
-    """The owner publishes at least once: a command that comes again is published again, with a new id."""
+    """Publish at least once: a redelivered command is published again, with a new id."""
     return EVENTS[type(command)](**command.model_dump())
 
 
@@ -57,7 +57,7 @@ def prices(product: str, many: int) -> list[Command]:
 
 
 def moves(product: str, many: int, variant: int) -> list[Command]:
-    """A delivery and what follows, by powers of three: a stock says how often each of them counts, up to twice."""
+    """Moves by powers of three: a stock shows how often each of them counts, up to twice."""
     unit, (*_, number) = 1 + variant % 5, start(product)
     by = [unit * 3 ** (many - n) * (1 if n % 2 else -1) for n in range(1, many + 1)]
     return [MoveStock(product=product, by=b, number=number + n) for n, b in enumerate(by, 1)]
@@ -98,7 +98,7 @@ def both(keep: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def in_order(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Moves of two products by key, on a topic that confirms nothing. With a third partition, both keys go there."""
+    """Moves of two products by key, without confirmations. A third partition gets both keys."""
 
     def name(product: str) -> str:
         names = (f"{product}-{number}" for number in count(100 * variant))

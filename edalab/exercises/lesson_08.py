@@ -1,4 +1,4 @@
-"""Exercises of lesson 08: which key names a wish, a provider that keeps it, and an event for each charge."""
+"""Exercises of lesson 08: the key of a wish, a provider that stores it, and an event per charge."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def counted(number: int, variant: int) -> Anomaly | str:
 
 
 def refuted(letter: str) -> Callable:
-    """What is shown against a key that does not name the wish."""
+    """The evidence against a key that does not name the wish."""
 
     def evidence(_: int, variant: int) -> tuple[str, Run]:
         times, run = shop.charges_of(letter, variant)

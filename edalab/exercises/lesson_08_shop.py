@@ -1,4 +1,4 @@
-"""The shop of lesson 08's exercises: `billing` charges through a `provider`, which is outside of its transaction."""
+"""The shop of lesson 08's exercises: the `provider` is outside of the transaction of `billing`."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Charge(Command):
 
 
 class ChargeBy(Command):
-    """A request of 08.1. It has nothing but its key to be told apart by, so pictures name it by its key."""
+    """A request of 08.1. Only its key tells it from others, so pictures name it by its key."""
 
     key: str
     amount: int
@@ -51,7 +51,7 @@ CARD = "create table card (most int); insert into card values (100);"
 
 
 def charge(command, ctx):
-    """The provider of 08.3: it keeps each key with its answer. Cards are good for 100."""
+    """The provider of 08.3: it stores each key with its answer. Cards are good for 100."""
     answer = "charged" if command.amount <= 100 else "declined"
     with ctx.database as db:
         row = command.key, command.amount, answer, ctx.now
@@ -77,7 +77,7 @@ def was(done: str, times: int) -> str:
 
 
 def steps(run: Run, service: str, step: str, kind: type[Message]) -> list[Any]:
-    """Such steps of a service that are about such a message."""
+    """The steps of a service with this name that concern messages of this class."""
     here = [each for each in run.journal if (each.service, each.step) == (service, step)]
     return [each for each in here if each.envelope and each.envelope.type == kind.__name__]
 
@@ -86,7 +86,7 @@ def steps(run: Run, service: str, step: str, kind: type[Message]) -> list[Any]:
 
 
 def one_morning(variant: int) -> dict[str, int]:
-    """What happens in one morning; what is asked for differs from learner to learner."""
+    """The figures of one morning, which differ from learner to learner."""
     odd = variant // 7
     return {
         "orders": 6 + (variant - 1) % 7,
@@ -105,20 +105,20 @@ KEYS: dict[str, Callable] = {
 
 
 def charge_by_key(command, ctx):
-    """The provider of 08.1: each key that it keeps is a charge."""
+    """The provider of 08.1: each key that it stores is a charge."""
     with ctx.database as db:
         row = command.key, command.amount, "charged", ctx.now
         db.execute("insert or ignore into answers values (?, ?, ?, ?)", row)
 
 
 def charges_of(letter: str, variant: int) -> tuple[int, Run]:
-    """How many charges the provider makes in that morning with the key of this letter, and the run."""
+    """The charges of the provider in that morning with the key of this letter, and the run."""
     run = the_morning(letter, variant)
     return len(run.rows("provider", "select * from answers")), run
 
 
 def the_morning(letter: str, variant: int) -> Run:
-    """A run of that morning, in which `billing` takes the key of this letter."""
+    """A run of that morning, in which `billing` uses the key of this letter."""
     morning = one_morning(variant)
     alone = morning["orders"] - morning["same_again"]
     orders = [
@@ -144,7 +144,7 @@ def the_morning(letter: str, variant: int) -> Run:
 
 
 def check_card(query, ctx):
-    """The customer gets money once the bank has said no to more than 150, so the next answer is yes."""
+    """Whether the card is good for an amount: 100 at first, 1000 after a request above 150."""
     with ctx.database as db:
         [(most,)] = db.execute("select most from card")
         if query.amount > max(most, 150):
@@ -153,7 +153,7 @@ def check_card(query, ctx):
 
 
 def wishes(variant: int) -> dict[str, list[tuple[str, int]]]:
-    """The orders and amounts that are asked for with each key; of two amounts one has to be refused."""
+    """The orders and amounts requested with each key. Of two amounts, one has to be refused."""
     one, two, three = (f"o{n}-{variant}" for n in range(1, 4))
     small = 20 + variant % 30
     return {
@@ -161,7 +161,7 @@ def wishes(variant: int) -> dict[str, list[tuple[str, int]]]:
         f"{one}/2": [(one, small + 13)],
         f"{two}/1": [(two, small + 1), (two, small + 14)],
         f"{three}/1": [(three, 150)],  # more than the card is good for
-        f"{three}/2": [(three, 151)],  # the first time, too
+        f"{three}/2": [(three, 151)],  # also too much, the first time
     }
 
 
@@ -191,14 +191,14 @@ def provider_of(charge_once: Callable, variant: int) -> tuple[System, Callable]:
         await until_answered(ctx, charge(twice), charge(twice), charge(twice, 1))
         for command in charge(first, 1), charge(more), charge(large):
             await until_answered(ctx, command)
-        await until_answered(ctx, charge(larger), charge(larger))  # answered no and yes by the bank
+        await until_answered(ctx, charge(larger), charge(larger))  # the bank says no, then yes
         await until_answered(ctx, charge(large))
 
     return shop, people
 
 
 def answers(run: Run) -> dict[tuple[str, int], list[str]]:
-    """What the client was told about each key and amount that it asked for."""
+    """The answers that the client received, by key and amount."""
     told: dict[tuple[str, int], list[str]] = {}
     for step in steps(run, "client", "ask", Charge):
         told.setdefault((step.envelope.data.key, step.envelope.data.amount), [])
@@ -210,7 +210,7 @@ def answers(run: Run) -> dict[tuple[str, int], list[str]]:
 
 
 def wrong_charges(run: Run, kind: str) -> list[str]:
-    """What is wrong with what the provider did and answered, of one kind."""
+    """The mistakes of one kind in what the provider did and answered."""
     told, rows, found = answers(run), charged(run), []
     amounts: dict[str, list[tuple[int, list[str]]]] = {}
     for (key, amount), said in told.items():
@@ -248,8 +248,8 @@ def wrong_charges(run: Run, kind: str) -> list[str]:
 
 
 def billing_of(bill: Callable, variant: int) -> tuple[System, Callable]:
-    """`billing`, whose handler is the learner's. One card is not good enough, one order is published twice,
-    and two orders are of one customer with one amount."""
+    """`billing`, whose handler is the learner's. One card is declined, one order is published
+    twice, and two orders have the same customer and amount."""
     small = 20 + variant % 30
     orders = [
         OrderPlaced(order_id=f"o{n}-{variant}", customer=f"c{n % 3}", amount=amount)
@@ -270,11 +270,11 @@ def billing_of(bill: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def note_nothing(event):
-    """`mail` needs to do nothing: the topic tells what it was given."""
+    """Do nothing: the deliveries to `mail` show what is in the topic."""
 
 
 def wrong_events(run: Run, kind: str) -> list[str]:
-    """Where charges and stored events differ, of one kind."""
+    """The differences of one kind between charges and stored events."""
     placed = {
         (step.envelope.data.order_id, step.envelope.data.amount)
         for step in steps(run, "client", "publish", OrderPlaced)
@@ -303,7 +303,7 @@ def wrong_events(run: Run, kind: str) -> list[str]:
 def claims(
     sentence: str, about: type[Message], service: str, wrong: Callable, names: list[str]
 ) -> dict[str, Claim]:
-    """A claim for each of these mistakes of a service."""
+    """A claim for each named mistake of a service."""
 
     def without(name: str) -> Claim:
         if name == "a dead letter":

@@ -1,4 +1,4 @@
-"""Exercises of lesson 09: what customers of two shops see, an answer that is no older than the last, and shares that move."""
+"""Exercises of lesson 09: customers of two shops, answers that never get older, moving shares."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ REASONS = list("abcde")
 
 
 def history(variant: int) -> dict[str, list[dict[str, Any]]]:
-    """What customers asked and were told, in six stories."""
+    """The questions of customers in six stories, with their answers."""
     told = [(n, line) for n in range(1, 7) for line in shop.told(variant, n)]
     return {"history": [{"line": at, "story": n, **line} for at, (n, line) in enumerate(told, 1)]}
 

@@ -1,4 +1,4 @@
-"""What is wrong with the answers of two shops, decided from what customers asked, what each shop had heard, and when."""
+"""Mistakes in the answers of two shops, from what customers asked and the shops had received."""
 
 import json
 from collections import Counter
@@ -13,20 +13,20 @@ from ..sim.steps import TOO_LATE
 from . import lesson_09_shop as shops
 
 Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
-# ms: a shop waits for 0.8 s, and whoever looks every quarter of a second looks often enough.
+# ms: a shop waits for 0.8 s, and it is enough to look every quarter of a second.
 PATIENCE, AT_ONCE = 800, 250
-SOLD = '"sold"'  # as the record has it
+SOLD = '"sold"'  # an answer in the record
 
 
 def steps(run: Run, step: str, *kinds: type) -> list[tuple[Any, Any]]:
-    """The steps of this name that are about such a message, each with the message."""
+    """The steps of this name that concern messages of these classes, each with the message."""
     names = {kind.__name__ for kind in kinds}
     found = [(s, s.envelope) for s in run.journal if s.step == step and s.envelope]
     return [(s, envelope.data) for s, envelope in found if envelope.type in names]
 
 
 def begun(run: Run, *kinds: type) -> dict[str, int]:
-    """When the handling of each such question began, by its id."""
+    """When the handling of each question of these classes began, by its id."""
     return {s.envelope.id: s.time for s, _ in steps(run, "handle", *kinds)}
 
 
@@ -91,18 +91,18 @@ def wrong_answers(run: Run) -> Mistakes:
 
 
 def first(run: Run, step: str, kind: type) -> dict[str, tuple[int, int]]:
-    """When each transfer first came to this step, and its pieces."""
+    """When each transfer first reached this step, and its pieces."""
     found = [each for each in steps(run, step, kind) if each[0].fault not in ("crash", "fail")]
     return {move.transfer_id: (s.time, move.pieces) for s, move in reversed(found)}
 
 
 def until(time: int, transfers: dict[str, tuple[int, int]]) -> int:
-    """The pieces of the transfers that came by then."""
+    """The pieces of the transfers up to this time."""
     return sum(pieces for when, pieces in transfers.values() if when <= time)
 
 
 def wrong_trades(run: Run) -> Mistakes:
-    """Where an order is answered wrongly, or where more or fewer pieces were sold in all than a shop had."""
+    """Orders that are answered wrongly, and shops that sold more or fewer pieces than they had."""
     sells = shops.SELL.values()
     since, replies = begun(run, *sells), steps(run, "reply", *sells)
     times = Counter(order.order_id for _, order in steps(run, "handle", *sells))
@@ -111,14 +111,14 @@ def wrong_trades(run: Run) -> Mistakes:
     possible = {name: move for name, move in wanted.items() if move[1] < shops.MORE_THAN_ALL}
     gone, came = first(run, "publish", shops.PiecesMoved), first(run, "handle", shops.PiecesMoved)
     added = first(run, "commit", shops.PiecesMoved)
-    sold = {}  # where, since when and how many, by order
+    sold = {}  # by order: the shop, the time and the pieces
     for s, order in replies:
         if s.detail == SOLD:
             row = s.service, since[s.envelope.id], order.pieces
             sold.setdefault(order.order_id, row)
 
     def had(when: int) -> int:
-        """North's share, what it moves at this time not yet taken off."""
+        """North's share at this time, including the pieces that it moves now."""
         off = sum(n for of, t, n in sold.values() if of == "north" and t <= when)
         return at_first["north"] - until(when - 1, gone) - off
 
@@ -178,7 +178,7 @@ def wrong_trades(run: Run) -> Mistakes:
 def claims(
     sentence: str, about: type[Message], look: Callable[[Run], Mistakes], names: Iterable[str]
 ) -> dict[str, Claim]:
-    """A claim for each of these mistakes."""
+    """A claim for each named mistake."""
 
     @lru_cache(maxsize=1)
     def mistakes(run: Run) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The two shops of lesson 09's exercises, `north` and `south`: each has a database of its own and hears of the other late."""
+"""The two shops of lesson 09's exercises, `north` and `south`, which hear of each other late."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -64,7 +64,7 @@ STOCK, PRICE = 10, 20
 
 
 def mixed(things: Iterable, variant: int) -> list:
-    """These things in an order that differs from learner to learner."""
+    """The things, in an order that differs from learner to learner."""
     return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
 
 
@@ -78,7 +78,7 @@ def stories(variant: int) -> list[list[str]]:
 
 
 def told(variant: int, story: int) -> list[dict[str, Any]]:
-    """Each question of one of the stories (from 1), with its answer."""
+    """The questions of one of the stories (from 1), each with its answer."""
     *_, ahead, asked = stories(variant)[story - 1]
     names = [*mixed(SHOPS, variant + story), *mixed(PEOPLE, variant + story)]
     who: dict[str, str] = dict(zip("XYpqr", names, strict=False))
@@ -86,7 +86,7 @@ def told(variant: int, story: int) -> list[dict[str, Any]]:
     for n, words in enumerate(asked.split(", ")):
         at, shop, customer, asks = words.split()
         time, clock = float(at), float(at) + int(ahead) * (shop == "X")
-        # A shop knows its own changes, and after the cut all. The later one wins, by the clocks.
+        # A shop knows its own changes, and after the cut all. By the clocks, the later one wins.
         known = {what: new for _, what, new, of in sorted(changes) if of == shop or time > 4}
         numbers = {"empties": STOCK, "sets": 21 + 3 * n + variant % 9}
         number = numbers.get(asks, 1 + (variant + n) % 4)
@@ -130,7 +130,7 @@ SOLD = """create table sold (shop text primary key, pieces int, at real);
 
 
 def counts(shop: str) -> Callable:
-    """How a shop sells: it adds to its own number, publishes it and tells the customer."""
+    """A handler that sells: it adds to the shop's number, publishes it and returns it."""
 
     async def sell(command, ctx):
         with ctx.database as db:
@@ -143,7 +143,7 @@ def counts(shop: str) -> Callable:
 
 
 def two_copies(tell: Callable, variant: int) -> tuple[System, Callable]:
-    """Two shops that sell. The learner's handler hears of sales, and answers customers who say what they have seen."""
+    """Two shops that sell. The learner's handler receives sales, and answers the customers."""
     shops = System("shops")
     shops.topic("sales", partitions=2)
     for name in SHOPS:
@@ -174,7 +174,7 @@ def two_copies(tell: Callable, variant: int) -> tuple[System, Callable]:
         await ask(buy("ada", "north", 1))
         await ask(buy("bob", "south", 5))
         await ask(buy("cleo", "north", 2))
-        # While Ada waits to hear of her own piece, two replicas sell at the same moment.
+        # While Ada waits for news of her own piece, two replicas sell at the same moment.
         await ask(look("ada", "south"), buy("finn", "south", 1), buy("gil", "south", 1))
         await ask(look("bob", "north"))
         await ask(look("ada", "north"))
@@ -202,16 +202,16 @@ class PiecesMoved(Event, topic="transfers"):
 SHARE = """create table share (pieces int); insert into share values ({});
            create table sales (order_id text primary key, pieces int);
            create table moved (transfer_id text primary key, event text);"""
-MORE_THAN_ALL, LAST = 20, "last"  # so many pieces, and the orders by which we see what is left
+MORE_THAN_ALL, LAST = 20, "last"  # a number of pieces, and the orders that show what is left
 
 
 def shares(variant: int) -> dict[str, int]:
-    """How many pieces each shop may sell at first. North sells one, and hands over the others in two equal parts."""
+    """The pieces of each shop at first. North sells one, and moves the others in two halves."""
     return {"north": 7 + 2 * (variant % 3), "south": 4 + variant % 3}
 
 
 def two_shares(trade: Callable, variant: int) -> tuple[System, Callable]:
-    """Two shops that sell from their own shares. North hands pieces over to south. At the end, all that is left is sold."""
+    """Two shops with shares of their own. North moves pieces to south. In the end, all is sold."""
     first = shares(variant)
     few = first["north"] // 2
     shops = System("shops")

@@ -1,4 +1,4 @@
-"""What is wrong with answers about versions of an event: decided from what is billed, and from what is read."""
+"""Mistakes in answers about versions of an event, found from what is billed and what is read."""
 
 import re
 from copy import deepcopy
@@ -34,7 +34,7 @@ def sort_changes(answer: Answer, variant: int) -> Anomaly | str:
         return anomaly
     said = answer.again or answer.last
     for n, ((first, reason), edit) in enumerate(zip(said, shop.edits(variant), strict=True), 1):
-        # What goes wrong comes before what was feared without need.
+        # A failure is reported before a false alarm.
         for backward, works in sorted(
             zip((True, False), FIRST[first], strict=True), key=lambda way: not way[1]
         ):
@@ -58,7 +58,7 @@ WRONG |= dict.fromkeys(("customer", "first_name", "last_name"), "a wrong name")
 
 
 def read_stored(answer: Answer, variant: int) -> Anomaly | str:
-    """Stored orders of three versions, upcast step by step."""
+    """The verdict on upcasters, from stored orders of two older versions, upcast step by step."""
     steps = answer.call()
     if not isinstance(steps, dict) or {*steps} != {1, 2} or not all(map(callable, steps.values())):
         return Anomaly("not as asked for", f"{answer.name} returned {shown(steps)}")
@@ -81,7 +81,7 @@ def read_stored(answer: Answer, variant: int) -> Anomaly | str:
 
 
 def _wrong(data: Any, form: Any, means: dict[str, Any]) -> tuple[str, str]:
-    """What a version reads wrongly in the data of an order, and the evidence."""
+    """The name of what a version reads wrongly in the data of an order, and the evidence."""
     if not isinstance(data, dict):
         return "cannot be read", f"there is {shown(data)}, which is no dict"
     try:
@@ -103,7 +103,7 @@ MOST_STEPS = 6
 
 
 def roll_out(answer: Answer, variant: int) -> Anomaly | str:
-    """The learner's steps, in every order that they allow and at several moments."""
+    """The verdict on the learner's steps, in the orders that they allow and at several moments."""
     steps = answer.call()
     try:
         found = _steps(steps)
@@ -127,7 +127,7 @@ def roll_out(answer: Answer, variant: int) -> Anomaly | str:
 
 
 def _unlike(forms: list[type[Event]]) -> Anomaly | None:
-    """A class that is another event, or has the version of another class."""
+    """The anomaly of a class that is another event, or has the version of another class."""
     known: dict[int, type[Event]] = {1: shop.OrderPlacedInEuros}
     for form in forms:
         wire, topic, version = form.__wire__, form.__declared__.topic, form.__declared__.version
@@ -162,8 +162,8 @@ def _steps(steps: Any) -> shop.Steps:
 def _wrong_rollout(
     run: Run, costs: dict[str, int], deploys: list[tuple[str, type[Event]]]
 ) -> tuple[str, str, str | None] | None:
-    """The first order that a service cannot write or read, or reads wrongly, or what is left of the old field; and the
-    story that shows it."""
+    """The first order that a service cannot write or read, or reads wrongly, or else the old field
+    in the last message; and the story that shows it."""
     sent = [step.envelope for step in run.journal if step.step == "publish" and step.envelope]
     story = {envelope.data.order_id: envelope.correlation for envelope in sent}
     events = [envelope for envelope in sent if envelope.source == "orders"]

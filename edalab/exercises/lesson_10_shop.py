@@ -16,7 +16,7 @@ BILLS = "create table bills (order_id text, cents int)"
 
 
 def mixed(things: Iterable, variant: int) -> list:
-    """These things in an order that differs from learner to learner."""
+    """The things, in an order that differs from learner to learner."""
     return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
 
 
@@ -63,7 +63,7 @@ TYPES: dict[str, tuple[Any, list]] = {
 
 
 class Edit(NamedTuple):
-    """A change of one field, with what is right to say of it."""
+    """A change of one field, with the right answer about it."""
 
     first: str
     reason: str
@@ -73,8 +73,8 @@ class Edit(NamedTuple):
 
 
 def edits(variant: int) -> list[Edit]:
-    """Eight changes that differ in what is right to say of them, or in how readers read. There are each side and each
-    reason among them, and a change of a meaning."""
+    """Eight changes that differ in the right answer, or in how readers read. They include each
+    side, each reason, and a change of a meaning."""
     order = [Edit(*change.split(";")) for change in mixed(CHANGES, variant)]
     meanings = [Edit(*change.split(";")) for change in CHANGES[:MEANINGS]]
     eight = [edit for edit in order if edit in meanings][:1]
@@ -98,7 +98,7 @@ def _fields(edit: Edit, field: str) -> list[tuple[str, str, str, str]]:
 
 @lru_cache(maxsize=64)
 def version_of(edit: Edit, field: str) -> type[Event]:
-    """The class before or after a change, whichever has this field."""
+    """The class before or after a change, the one that has this field."""
     fields: dict[str, Any] = {}
     for name, kind, default, _ in _fields(edit, field):
         value = int(default) if default.isdigit() else default.strip('"')
@@ -111,7 +111,7 @@ def version_of(edit: Edit, field: str) -> type[Event]:
 
 
 def owed(edit: Edit, field: str, order: Event) -> int:
-    """What a version of billing bills for an order, in cents."""
+    """What one version of billing charges for an order, in cents."""
     units = {name: comment for name, _, _, comment in _fields(edit, field)}
     data = dict(order)
     amount = data.get("total", data.get("euros")) * (1 if units.get("total") == "cents" else 100)
@@ -123,7 +123,7 @@ def owed(edit: Edit, field: str, order: Event) -> int:
 
 @lru_cache(maxsize=64)
 def tried(edit: Edit, variant: int, backward: bool) -> str:
-    """What goes wrong where new readers read old messages (backward), or old readers new ones."""
+    """What goes wrong if new readers read old messages (`backward`) or the reverse; or ""."""
     written, known = (edit.before, edit.after) if backward else (edit.after, edit.before)
     orders = []
     for n in range(3):
@@ -194,7 +194,7 @@ NAMES = [
 
 
 def stored(variant: int) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
-    """Orders as they were stored: the version, the data, and what they mean in all versions."""
+    """Stored orders: the version, the data, and their meaning in all versions."""
     found = []
     names = mixed(NAMES, variant)
     for n, (total, cents) in enumerate([*TOTALS.items()] * 2):
@@ -228,7 +228,7 @@ Steps = list[list[tuple[str, type[Event]]]]
 
 
 def shop_of(forms: dict[str, type[Event]]) -> System:
-    """`orders`, which has an outbox, and `billing` and `mail`, which write the amount down: each has its form of the event."""
+    """`orders`, which has an outbox, `billing` and `mail`, each with its own form of the event."""
     shop = System("shop")
     orders = shop.service("orders", replicas=2, schema=OUTBOX)
 
@@ -262,7 +262,7 @@ def shop_of(forms: dict[str, type[Event]]) -> System:
 
 
 def rollouts(steps: Steps, variant: int) -> Iterator[tuple[list, int]]:
-    """Every order of the deploys that these steps allow, at several moments: what to simulate, and the number of orders."""
+    """Up to 24 sequences of the deploys, each at several moments, with the number of orders."""
     for ways in islice(product(*map(permutations, steps)), 24):
         for moment in (0, 0.07, 0.14):
             at, plan = 1 + moment + variant % 9 / 10, []
@@ -273,7 +273,7 @@ def rollouts(steps: Steps, variant: int) -> Iterator[tuple[list, int]]:
                     at += 0.9  # longer than all attempts at a message
                 at += ROLLING
             yield plan, int(at / 0.25) + 5
-        # All that time nobody reads, or nothing leaves the outbox: what is old is read by what is new.
+        # If nobody reads, or nothing leaves the outbox, until then, new readers get old messages.
         still = [
             pause(name, 0.9, at, replica) for name in ("billing", "mail") for replica in (1, 2)
         ]
@@ -282,7 +282,7 @@ def rollouts(steps: Steps, variant: int) -> Iterator[tuple[list, int]]:
 
 
 def rolled_out(plan: list, many: int, variant: int) -> tuple[Run, dict[str, int]]:
-    """A run with these deploys, and what its orders cost."""
+    """A run with these deploys, and the amount of each order."""
     odd = [cents for cents in range(1000, 5000) if int(cents / 100 * 100) < cents]
     costs = {f"order-{n}": cents for n, cents in enumerate(mixed(odd, variant)[:many], 1)}
 

@@ -195,8 +195,8 @@ LEADER_HINTS = {
     ),
     **ORDER_HINTS,
 }  # fmt: skip
-# The leader stands still at one of its publishes, and another replica takes over.
-# (In the last two it goes on while the new leader publishes its first row.)
+# The leader pauses at one of its publishes, and another replica takes over.
+# (In the last two it continues while the new leader publishes its first row.)
 PAUSES = [[pause("orders", moment, 9)] for moment in (1.015, 1.005, 2.01, 2.03, 3.015, 3.035, 4.02)]
 PAUSES += [[pause("orders", moment, end)] for moment, end in ((1.015, 5.004), (2.02, 6.004))]
 DOWN = [[f"crash orders.publish.LineAdded #{nth} for 9 s"] for nth in (2, 8)]

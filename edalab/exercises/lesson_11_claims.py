@@ -1,4 +1,4 @@
-"""What is wrong with a relay, decided from what was saved, what was published, when, and by whom."""
+"""Mistakes of a relay, found from what was saved, what was published, when, and by whom."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -47,7 +47,7 @@ def _line(event) -> tuple[str, int]:
 
 
 def _arrived(run: Run) -> Arrived:
-    """The publishes of each line that reached the topic, in the order of the first ones."""
+    """The publishes of each line that reached the topic, by line, in the order of the first."""
     found: Arrived = {}
     for s in run.journal:
         event = s.envelope and s.envelope.data
@@ -57,7 +57,7 @@ def _arrived(run: Run) -> Arrived:
 
 
 def wrong_order(run: Run, rows: list[Row], arrived: Arrived) -> Mistakes:
-    """What is wrong with the events that are in the topic."""
+    """Mistakes in the events that are in the topic."""
     large = {row.line[0]: (row.line[1], row.id) for row in rows if row.large}
     newest: dict[str, int] = {}
     for (order, line), sent in arrived.items():
@@ -77,7 +77,7 @@ def wrong_order(run: Run, rows: list[Row], arrived: Arrived) -> Mistakes:
 
 
 def _idle(rows: list[Row], arrived: Arrived, tried: dict[tuple[str, int], set[str]]) -> Mistakes:
-    """Orders that have a row among the first ten, and of which a run tries none."""
+    """Orders that have a waiting row among the first ten, none of whose rows a run tries."""
     stuck = {row.line[0] for row in rows if row.large}
     for (tick, start), orders in tried.items():
         waiting = [
@@ -93,7 +93,7 @@ def _idle(rows: list[Row], arrived: Arrived, tried: dict[tuple[str, int], set[st
 
 
 def wrong_relay(run: Run) -> Mistakes:
-    """What a relay does wrong that is the only one."""
+    """Mistakes of a relay that is the only one."""
     rows, arrived = rows_of(run), _arrived(run)
     yield from wrong_order(run, rows, arrived)
     tries, in_run, again, told = Counter(), Counter(), Counter(), Counter()
@@ -161,7 +161,7 @@ def wrong_relay(run: Run) -> Mistakes:
 
 
 def wrong_leaders(run: Run) -> Mistakes:
-    """What two relays do wrong, of which one is the leader."""
+    """Mistakes of two relays, of which one is the leader."""
     leader, since = None, 0
     for s in run.journal:
         if s.step == "takeover":
@@ -184,7 +184,7 @@ def wrong_leaders(run: Run) -> Mistakes:
             yield "an event is lost", f"{what}, is not in the topic"
         elif sent[0].time > row.saved + late:
             yield "others wait", f"{what}, was published at {sent[0].time / 1000:g} s"
-        elif len(run.faults) == 1:  # nobody stands still besides
+        elif len(run.faults) == 1:  # without a pause in addition
             for time, order in failed:
                 if order != row.line[0] and row.saved < time < sent[0].time - IN_A_RUN:
                     why = f"because a publish of {order} had failed at {time / 1000:g} s"

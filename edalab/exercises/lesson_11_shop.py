@@ -11,13 +11,13 @@ from ..sim.run import Run
 
 
 def mixed(things: Iterable, variant: int) -> list:
-    """These things in an order that differs from learner to learner."""
+    """The things, in an order that differs from learner to learner."""
     dice = Random(variant)
     return sorted(things, key=lambda _: dice.random())
 
 
 def heard(event) -> None:
-    """Does nothing, but a picture shows which event came, and when."""
+    """Do nothing: pictures show which event arrived, and when."""
 
 
 # -- 11.1
@@ -103,7 +103,7 @@ def one_order(story: Story) -> Run:
 
 
 def left_by(run: Run) -> tuple[int, int, int]:
-    """How many orders are saved, how many events the topic has, and how often the handler began."""
+    """The number of saved orders, of events in the topic, and of times that the handler began."""
     seen = [(s.step, getattr(s.envelope, "type", ""), s.fault) for s in run.journal]
     [(orders,)] = run.rows("orders", "select count(*) from orders")
     return orders, seen.count(("publish", "Placed", None)), seen.count(("handle", "Place", None))
@@ -159,7 +159,7 @@ MOST_BYTES = 120
 
 
 async def add_lines(command, ctx):
-    """Takes its numbers first, and saves the rows after a while."""
+    """Take the rows' numbers first, and save the rows after a while."""
     ids = [ctx.sequence("outbox") for _ in range(command.lines)]
     await ctx.sleep(command.wait)
     with ctx.database as db:
@@ -182,9 +182,9 @@ def _shop(relay: Callable, lease: float | None = None) -> System:
 
 
 def relay_of(relay: Callable, variant: int) -> tuple[System, Callable]:
-    """One relay: an order with a line that the broker always refuses, one with many lines, and one that is saved late.
+    """One relay and three orders: one with a line that is always refused, one with many, one late.
 
-    The first two take turns, so that rows of the other order stand behind those that wait."""
+    The first two alternate, so that rows of the other order come after those that wait."""
     large, many, late = (f"o{n}-{variant}" for n in mixed(range(1, 4), variant))
 
     async def people(ctx):

@@ -1,4 +1,4 @@
-"""What is wrong with what a shop does on Black Friday, decided from the record of its runs."""
+"""Mistakes of a shop on Black Friday, found in the record of its runs."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def wrong_decisions(run: Run) -> Mistakes:
         answer = said.lstrip("? ") + " s" * waited
         what = f"attempt {attempt} at {name} ends with {error}, and you say {answer}"
         passing = error in ("Busy", "Unanswered")
-        if said[0] == "?" and attempt > shop.MOST:  # a wait that has doubled for too long
+        if said[0] == "?" and attempt > shop.MOST:  # a wait that doubled too often
             yield "never gives up", what
         elif said[0] == "?":
             yield "not as asked for", what

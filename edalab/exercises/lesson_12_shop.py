@@ -29,7 +29,7 @@ class GetHealth(Query): ...
 
 
 def rush(variant: int) -> dict[str, float]:
-    """The figures of a rush: 4 to 8 workers and a half would be at work on average."""
+    """The figures of a rush, which would keep 4.5 to 8.5 workers busy on average."""
     busy, arrivals = 4.5 + variant % 5, (20, 25, 50)[variant // 5 % 3]
     return {
         "arrivals": arrivals,
@@ -41,7 +41,7 @@ def rush(variant: int) -> dict[str, float]:
 
 @lru_cache(maxsize=4)
 def played(variant: int, workers: int) -> Run:
-    """The run of a rush with so many workers. Nobody asks a second time."""
+    """A run of a rush with this many workers. Nobody asks a second time."""
     arrivals, service, _, lasts = rush(variant).values()
     shop = System("shop")
     shop.queue("orders", prefetch=1000, ack_wait=1000)
@@ -66,12 +66,12 @@ def played(variant: int, workers: int) -> Run:
 
 
 def in_line(run: Run, seconds: float) -> int:
-    """How many questions were in line at a moment."""
+    """The number of questions in line at a moment."""
     return [many for at, many in Load(run, "payments").waiting if at <= 1000 * seconds][-1]
 
 
 def waited(run: Run, ahead: int) -> float:
-    """How long a question waited (s) that had so many before it."""
+    """How long a question waited (s) that had this many before it."""
     found = [s for s in run.journal if s.step == "waiting" and s.detail == f"{ahead} before it"]
     begun = [s for s in run.journal if s.step == "handle" and s.envelope is found[0].envelope]
     return (begun[0].time - found[0].time) / 1000
@@ -84,7 +84,7 @@ DECISIONS = "create table decisions (order_id, attempt, error, decision, at)"
 
 
 def order(kind: str, variant: int, n: int, total: str = "", customer: str = "") -> OrderPlaced:
-    """An order whose id says of what kind it is."""
+    """An order whose id names its kind."""
     total = total or f"{10 + (variant + n) % 9}.50"
     name = f"{kind}-{variant}-{n}"
     return OrderPlaced(order_id=name, customer=customer or name, total=total)
@@ -104,8 +104,8 @@ def in_cents(total: str) -> int:
 
 
 def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """`billing` asks `decide` what to do about each failure, and does it. The workloads are an ordinary
-    day, an outage that passes and one that does not."""
+    """`billing` asks `decide` what to do about each failure, and does it. The workloads are an
+    ordinary day, an outage that ends and one that does not."""
     shop = System("shop")
     shop.queue("orders", max_attempts=1, prefetch=1000, ack_wait=10_000)
     billing = shop.service("billing", schema=DECISIONS)
@@ -130,7 +130,7 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
                 error = answer
             except Exception as raised:
                 error = raised
-            raised_at = error.__traceback__  # before `decide` may raise it once more
+            raised_at = error.__traceback__  # before `decide` may raise it again
             decision = decide(error, attempt, ctx)
             decision = await decision if iscoroutine(decision) else decision
             number = isinstance(decision, int | float) and not isinstance(decision, bool)
@@ -166,18 +166,18 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
 
 # -- 12.3
 
-TIMES, LATEST = 3, 120  # an order is sent back so often at most, and all is over by then (s)
+TIMES, LATEST = 3, 120  # the most times that an order is sent back, and when all is over (s)
 
 
 def ill(seconds: float, variant: int) -> bool:
-    """Whether the provider is ill, which it is twice: for how long differs between the two timings."""
+    """Whether the provider is ill. It is ill twice, for times that differ between the timings."""
     first = 9 + variant % 3 + 14 * (variant % 2)
     return seconds < first or first + 3 <= seconds < first + 7
 
 
 def redriven(look: Callable, variant: int) -> tuple[System, Callable]:
-    """`billing` gives up orders while the provider is ill, and the learner's handler has the dead letters.
-    Some can never be read, one is charged only in its third life, and one never."""
+    """`billing` gives up orders while the provider is ill, and the learner's handler gets the dead
+    letters. Some can never be read, one is charged only in its third life, and one never."""
     shop = System("shop")
     billing, status, mail = map(shop.service, ("billing", "status", "mail"))
     payments = shop.service("payments", workers=2, waiting=0)
@@ -198,7 +198,7 @@ def redriven(look: Callable, variant: int) -> tuple[System, Callable]:
 
     @billing.on(OrderPlaced, max_attempts=2)
     async def bill(event, ctx):
-        if ctx.message.redrives > 2 * TIMES:  # or else what goes round would never end
+        if ctx.message.redrives > 2 * TIMES:  # otherwise an order could be sent back for ever
             return
         charge = ChargePayment(order_id=event.order_id, cents=in_cents(event.total))
         await ctx.ask(charge, timeout=0.3)

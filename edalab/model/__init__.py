@@ -1,4 +1,4 @@
-"""What exists: messages, services and the topics and queues between them, as declarations."""
+"""The declarations of a system: its messages, services, topics and queues."""
 
 from .determinism import foreign_call
 from .envelope import DeadLetter, Envelope, timestamp

@@ -1,4 +1,4 @@
-"""A handler's only clock, dice and ids are those of its context: any other would make two equal runs differ."""
+"""Detection of names in a handler's code that would make two equal runs differ, such as `time.time` and `uuid4`."""
 
 import datetime
 import dis
@@ -30,21 +30,21 @@ _INSTEAD = {
     **dict.fromkeys((time.localtime, time.gmtime, time.ctime, time.strftime), _CLOCK),
     **dict.fromkeys((uuid.uuid1, uuid.uuid4, os.urandom), f"{_DIFFERS} ctx.new_id()"),
     threading.Thread: f"{_DIFFERS} another service",
-    hash: f"{_DIFFERS} zlib.crc32(text.encode())",  # that of a str differs from one process to the next
+    hash: f"{_DIFFERS} zlib.crc32(text.encode())",  # the hash of a str differs from process to process
     id: f"{_DIFFERS} ctx.new_id()",
     input: f"{_WAITS} a message that the workload publishes",
 }
 
 
 def foreign_call(function: Callable) -> tuple[str, str] | None:
-    """What in the code of `function`, or in the functions beside it that it calls, would differ from run to run:
-    (as written, what is wrong with it and what to use instead), or None."""
+    """The first name used in `function`, or in functions of its module that it uses, that would make two runs
+    differ: (the name as written, what is wrong with it and what to use instead), or None."""
     if _looked_at(function) is None:
         return None
-    return _search(function, set())  # anew: what it calls may have been mended since
+    return _search(function, set())  # again: a function that it calls may have been fixed since
 
 
-@lru_cache(maxsize=256)  # a workload is looked at once, not in each of a thousand runs
+@lru_cache(maxsize=256)  # searches a workload once, not in each of a thousand runs
 def _looked_at(function: Callable) -> tuple[str, str] | None:
     return _search(function, set())
 
@@ -76,7 +76,7 @@ def _search(function: Callable, seen: set) -> tuple[str, str] | None:
 
 
 def _names_used(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every global, closure or imported name the code reads, with its attributes: ("time.sleep", <the function>)."""
+    """Each global, closure or imported name that the code reads, with its attributes: ("time.sleep", the function)."""
     imported: dict[str, Any] = {}
     written, found, last_import = None, None, None
     for step in dis.get_instructions(code):
@@ -107,7 +107,7 @@ def _names_used(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[s
 
 
 def _module(name: str) -> Any:
-    return sys.modules.get(name)  # one that nobody has imported yet is not imported for this
+    return sys.modules.get(name)  # a module that is not imported yet stays so
 
 
 def _instead(written: str, found: Any) -> str | None:
@@ -123,7 +123,7 @@ def _instead(written: str, found: Any) -> str | None:
         exception = isinstance(found, type) and issubclass(found, BaseException)
         if (
             home.split(".")[0] in ("asyncio", "_asyncio") and not exception
-        ):  # known by name: to import it takes a tenth of our import
+        ):  # compared by name, because importing asyncio takes a tenth of our import time
             return _SLEEP if getattr(found, "__name__", "") == "sleep" else _LOOP
     try:
         return _INSTEAD.get(found)

@@ -1,4 +1,4 @@
-"""An envelope is what the broker sees: a message with its CloudEvents attributes."""
+"""Envelopes: messages with the CloudEvents attributes that the broker reads."""
 
 import json
 import re
@@ -15,14 +15,14 @@ from .registry import class_of, message_types
 from .versions import upcast
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # virtual 0 s
-# Control characters and noncharacters, of which an attribute of a CloudEvent has none.
+# Control characters and noncharacters, which a CloudEvents attribute must not contain.
 _LAST = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
 _DISALLOWED = re.compile(f"[\0-\x1f\x7f-\x9f\ufdd0-\ufdef{_LAST}]")
 
 
 @dataclass(slots=True, repr=False, eq=False)
 class Envelope:
-    """A message on its way, with what the broker reads: its CloudEvents attributes."""
+    """A message with the CloudEvents attributes that the broker reads."""
 
     id: str
     type: str
@@ -31,15 +31,15 @@ class Envelope:
     subject: str | None  # its key
     topic: Any  # the name of its topic or queue; None for a tick
     time: int  # ms
-    correlation: Any  # the id of the client's message that began it all; None for a tick
+    correlation: Any  # the id of the message that began its chain; None for a tick
     causation: str | None
-    depth: int  # the length of the chain of its causes
-    attempt: int | None = None  # while it is handled
+    depth: int  # the number of messages in its chain of causes
+    attempt: int | None = None  # set while it is handled
     redrives: int = 0  # how often it was sent back from the dead letters
 
     def copied(self, attempt: int | None = None, read: Message | None = None) -> "Envelope":
-        """This envelope as a handler sees it, with the number of the attempt, and the data as its class read them: what
-        it changes in it stays its own."""
+        """A copy for a handler, with the number of the attempt and the data as the handler's class read them.
+        Changes to its data affect no other reader."""
         data = self.data if read is None else read
         data = data if data is None else wire_copy(data)
         return Envelope(
@@ -66,7 +66,7 @@ class Envelope:
         return {name: value for name, value in attributes.items() if value is not None}
 
     def stored(self) -> str:
-        """This envelope as text for a column of an outbox; `ctx.publish` sends the text as the envelope it was."""
+        """This envelope as text for a column of an outbox. `ctx.publish` takes the text and publishes the envelope."""
         fields = {name: getattr(self, name) for name in _FIELDS}
         version = self.data.__declared__.version
         fields |= {"version": version} if version > 1 else {}
@@ -74,9 +74,9 @@ class Envelope:
 
     @classmethod
     def from_stored(cls, text: str, types: dict[tuple, type[Message]]) -> "Envelope":
-        """The envelope that `stored` wrote, with the class of its version among `types` (by name and version) or those
-        declared, or else with today's class, which upcasts it. Raises InvalidMessage where the class does not read
-        its data, another ValueError for any other text, KeyError for an unknown type."""
+        """The envelope in a text of `stored`. Its data get the class of their version, from `types` (by name and
+        version) or the declared classes, or else the current class, which upcasts them. Raises InvalidMessage if the
+        class cannot read the data, another ValueError for any other text, and KeyError for an unknown type."""
         stored: Any = from_json(text, allow_inf_nan=False)
         if not isinstance(stored, dict) or {*stored, "version"} != {*_FIELDS, "version"}:
             raise ValueError("not a stored envelope")
@@ -93,7 +93,7 @@ class Envelope:
 
     @classmethod
     def is_stored(cls, text: str) -> bool:
-        """Whether this is text that `stored` wrote."""
+        """Whether a text has the form that `stored` writes."""
         if not text.startswith('{"id": '):
             return False
         try:
@@ -108,22 +108,22 @@ class Envelope:
         return f"<Envelope {self.id}: {self.data if self.data is not None else self.type}>"
 
 
-_FIELDS = [field.name for field in fields(Envelope)][:-2]  # attempt and redrives are ours alone
+_FIELDS = [field.name for field in fields(Envelope)][:-2]  # attempt and redrives are not stored
 
 
 @dataclass(slots=True, repr=False, eq=False)
 class DeadLetter(Envelope):
-    """A message that its `source` gave up, in a message of its own: in the handler it is the one that died.
+    """A message that the service `source` gave up. Its handler sees the id, data and other attributes of that message.
 
-    `reason` is the error's words, `attempts` how often the message was tried, `came_from` its topic or queue."""
+    `reason` is the error's text, `attempts` the number of attempts, and `came_from` the message's topic or queue."""
 
     reason: str = ""
     attempts: int = 0
     came_from: str = ""
     died: Any = None  # the Envelope that was given up
-    number: int = 0  # of the step at which it did
+    number: int = 0  # of the step that gave it up
     redriven: bool = False
-    state: str = "waiting"  # then "redriven" or "handled"
+    state: str = "waiting"  # later "redriven" or "handled"
 
     def copied(self, attempt: int | None = None, read: Message | None = None) -> Envelope:
         seen = self.died.copied(attempt, read)
@@ -133,12 +133,12 @@ class DeadLetter(Envelope):
 
 
 def _attribute(text: str | None) -> str | None:
-    """A text as an attribute of a CloudEvent: not empty, and what may not stand in it percent-encoded."""
+    """A text as a CloudEvents attribute, with disallowed characters percent-encoded; None for an empty text."""
     return _DISALLOWED.sub(lambda found: quote(found[0]), text) if text else None
 
 
 def timestamp(milliseconds: int) -> str:
-    """A moment of virtual time in RFC 3339, as CloudEvents wants it."""
+    """A virtual time in RFC 3339 format, as CloudEvents requires."""
     return (
         (EPOCH + timedelta(milliseconds=milliseconds))
         .isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""Messages are facts, requests and questions: typed, immutable, and matched by the name of their type."""
+"""Message classes: typed, immutable events, commands and queries, matched by the name of their type."""
 
 import re
 import typing
@@ -23,7 +23,7 @@ _TAKEN = {
 
 
 def channel_name(kind: str, name: Any) -> str:
-    """The name of a topic or queue. Raises Misuse for what cannot be one."""
+    """The name, if a topic or queue may have it. Raises Misuse otherwise."""
     if not isinstance(name, str) or not _CHANNEL.fullmatch(name):
         what = "words of a-z, 0-9, - and _ with dots between them, beginning with a letter"
         raise Misuse(f"{kind} takes {what}, such as 'orders' or 'shop.orders', not {shown(name)}")
@@ -36,7 +36,7 @@ def channel_name(kind: str, name: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the class keywords of a message say."""
+    """The class keywords of a message."""
 
     topic: str | None = None
     key: str | None = None
@@ -55,7 +55,7 @@ class Declared:
 
 
 def _check_wire(what: str, declared: Declared) -> None:
-    """Raise Misuse for a name that no message can have, and for another way of reading than there is."""
+    """Raise Misuse for an invalid `name=`, and Unknown for an invalid `reads=`."""
     if (name := declared.name) is not None and not (isinstance(name, str) and name.isidentifier()):
         raise Misuse(f"{what} name= takes one word such as 'OrderPlaced', not {shown(name)}")
     if declared.reads not in READS:
@@ -63,7 +63,7 @@ def _check_wire(what: str, declared: Declared) -> None:
 
 
 def _upcasts(what: str, declared: Declared) -> dict:
-    """A copy of a class's upcasters. Raises Misuse for what is none."""
+    """A copy of a class's upcasters. Raises Misuse if `upcasts=` is invalid."""
     upcasts, last = declared.upcasts or {}, declared.version - 1
     known = range(1, last + 1)
     if isinstance(upcasts, dict) and all(v in known and callable(f) for v, f in upcasts.items()):
@@ -75,7 +75,7 @@ def _upcasts(what: str, declared: Declared) -> dict:
 
 
 class Message(BaseModel):
-    """What services say to each other. Declare an `Event`, a `Command` or a `Query`."""
+    """The base class of messages. Declare an `Event`, a `Command` or a `Query`."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -83,17 +83,16 @@ class Message(BaseModel):
         ser_json_bytes="base64",
         val_json_bytes="base64",
         allow_inf_nan=False,
-        str_min_length=0,  # a text of any length, but looked through for half a character
+        str_min_length=0,  # any length, but pydantic then checks each text for half a character
     )
     __declared__: ClassVar[Declared] = Declared()
-    __wire__: ClassVar[str] = "Message"  # its name there: `name=`, or that of the class
-    __count__: ClassVar[int] = (
-        0  # classes declared so far: whoever looks them up by name knows when to look again
-    )
-    __number__: ClassVar[int] = 0  # of this class among them
-    __plain__: ClassVar[bool] = True  # JSON says of its fields what they are
+    __wire__: ClassVar[str] = "Message"  # the name on the wire: `name=`, or that of the class
+    # Grows with each declared class, so that a cache by name can see that it is stale.
+    __count__: ClassVar[int] = 0
+    __number__: ClassVar[int] = 0  # the count when this class was declared
+    __plain__: ClassVar[bool] = True  # JSON encodes each value of its fields as it is
     __immutable__: ClassVar[bool] = (
-        True  # and none can be changed in place, so one object may serve every reader
+        True  # no field can be changed in place, so readers can share one object
     )
 
     def __init__(self, /, *values: Any, **data: Any) -> None:
@@ -107,7 +106,7 @@ class Message(BaseModel):
         except ValidationError as error:
             raise _invalid(type(self), error) from error
 
-    # Pydantic may construct a message without calling it.
+    # Pydantic may construct a message without calling this `__init__`.
     __init__.__pydantic_base_init__ = True  # pyrefly: ignore[missing-attribute]
 
     @classmethod
@@ -118,7 +117,7 @@ class Message(BaseModel):
 
     def __init_subclass__(
         cls, **keywords: Any
-    ) -> None:  # read below, once pydantic knows the fields
+    ) -> None:  # handled below, once pydantic knows the fields
         super().__init_subclass__()
 
     @classmethod
@@ -168,11 +167,11 @@ class Message(BaseModel):
             raise _invalid(cls, error) from error
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy, with other values for some fields: they are checked, as those of any new message."""
+        """A copy of the message with the fields of `update`. Their values are checked as in a new message."""
         copy = super().model_copy(deep=deep)
         return type(self)(**{**dict(copy), **update}) if update else copy
 
-    # The class is frozen, but pydantic's error says nothing of facts.
+    # The class is frozen already. Unlike pydantic's error, this one says what to do instead.
     def __setattr__(self, name: str, value: Any) -> None:  # pyrefly: ignore[bad-class-definition]
         instead = "ask a new question"
         if isinstance(self, Event):
@@ -198,18 +197,18 @@ class Message(BaseModel):
 
 
 class Event(Message):
-    """A fact, named in the past tense. Declare one as a class with typed fields; its data cannot be changed.
+    """A fact, named in the past tense. Declare a class of your own with typed fields. Its instances are immutable.
 
         class OrderPlaced(Event, topic="orders", key="order_id"):
             order_id: str
 
-    `topic` is where it is published (default: the name of the class), `key` the field that orders and partitions it.
-    For sagas, `compensates` and `refuses` name another message class, `final=True` says that the step cannot be undone
-    and `settles=True` that it ends the saga.
+    `topic` is where it is published (default: its name), and `key` the field that orders and partitions it. For sagas,
+    `compensates` and `refuses` name another message class, `final=True` marks a step that cannot be undone, and
+    `settles=True` a message that ends the saga.
 
-    `version` counts the forms of a message, and `upcasts` turns the data of older ones into the next: in an event store,
-    and where the handler's class is of another version than the publisher's. Several such classes share one `name` on the
-    wire. A handler's class ignores fields that it does not know; with `reads="strict"` they are an error.
+    `version` numbers the forms of a message, and `upcasts` maps an older version to a function that turns its data into
+    the next version's. They apply in an event store, and if handler and publisher have different versions. Such classes
+    share one `name` on the wire. A handler ignores fields unknown to its class; with `reads="strict"` they are errors.
 
         class OrderPlacedV1(Event, name="OrderPlaced", version=1, topic="orders"):
             total: float
@@ -219,21 +218,21 @@ class Event(Message):
 
 
 class Command(Message):
-    """A request to one service, named in the imperative. The service may refuse it by `Refused`. See `Event`."""
+    """A request to one service, named in the imperative. The service may refuse it with `Refused`. See `Event`."""
 
 
 class Query(Message):
-    """A question to one service. It changes nothing. See `Event`."""
+    """A question to one service, which changes nothing. See `Event`."""
 
 
 def _invalid(cls: type[Message], error: ValidationError) -> InvalidMessage:
-    """What is wrong with the data of a message, in a sentence."""
+    """The error for invalid data of a message, in one sentence."""
     unknown, missing, wrong = [], [], {}
     for one in error.errors(include_url=False, include_context=False):
         path, kind = [cls.__name__, *map(str, one["loc"])], one["type"]
         if kind in ("extra_forbidden", "missing"):
             (missing if kind == "missing" else unknown).append((".".join(path[:-1]), path[-1]))
-        else:  # several about one value are those of the types that a field may have
+        else:  # several errors about one value belong to the types of a union
             wrong.setdefault((*path[:2], id(one["input"])), []).append((path, one))
     said = [f"{where} has no field {name!r}" for where, name in unknown]
     if unknown and unknown[0][0] == cls.__name__:
@@ -261,7 +260,7 @@ def _invalid(cls: type[Message], error: ValidationError) -> InvalidMessage:
 
 
 def _words(error: Any) -> str:
-    """What one error of pydantic's says of a value, to go on behind the name of its field."""
+    """The text of a pydantic error about a value, to be put after the name of its field."""
     if isinstance(error["input"], str) and not error["input"].isprintable():
         try:
             error["input"].encode()
@@ -272,12 +271,12 @@ def _words(error: Any) -> str:
 
 
 def wire_copy(message: Message) -> Message:
-    """The message as another process would see it: a copy of its own, where a field could be changed in place."""
+    """The message as another process would receive it: a deep copy, unless no field can be changed in place."""
     return message if message.__immutable__ else message.model_copy(deep=True)
 
 
 def key_of(message: Message, field: str | None) -> str | None:
-    """What JSON says of the field that orders and partitions a message, as text; None where it has none, or says null."""
+    """The value of a message's key field in JSON, as text; None if it has no key field, or if the value is null."""
     if field is None or (value := getattr(message, field)) is None:
         return None
     if message.__plain__ and value.__class__ in (str, int):
@@ -288,7 +287,7 @@ def key_of(message: Message, field: str | None) -> str | None:
 
 
 def fields_of(cls: type[Message]) -> dict[str, str]:
-    """The fields of a message class, and their types as they are written."""
+    """The fields of a message class, with their types as written."""
     return {name: _written(info.annotation) for name, info in cls.model_fields.items()}
 
 
@@ -298,7 +297,7 @@ def _written(annotation: Any) -> str:
 
 
 def fits(known: type[Message], cls: type[Message]) -> bool:
-    """Whether who knows a message class can read another one: it has the same fields, or more that have a default."""
+    """Whether `cls` can replace `known`: it has all fields of `known`, and defaults for its other fields."""
     was, now = fields_of(known), fields_of(cls)
     more = [name for name in now if name not in was]
     return was.items() <= now.items() and not any(cls.model_fields[n].is_required() for n in more)

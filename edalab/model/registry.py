@@ -1,4 +1,4 @@
-"""Which message classes there are, and what each says of sagas."""
+"""The registry of message classes, by their names on the wire, and of their roles in sagas."""
 
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
@@ -6,8 +6,8 @@ from threading import RLock
 
 from .messages import Command, Declared, Event, Message, Query
 
-# A kernel handles a cell in one thread, and messages of widgets in others (its subshells). What reads and changes what
-# all of them share takes turns: an exercise that is checked, a panel that follows a hand.
+# A kernel runs cells in one thread, and the messages of widgets in others (its subshells). Code that changes what all
+# of them share holds this lock, such as the check of an exercise or the update of a panel.
 TURN = RLock()
 _meant = ""
 _own: frozenset[type[Message]] = frozenset()
@@ -16,8 +16,8 @@ _PACKAGE = __name__.partition(".")[0]
 
 @contextmanager
 def declared_in(module: str, own: Collection[type[Message]] = ()) -> Generator[None]:
-    """Within it, a name that several message classes share means the one among `own`, or else the class declared in
-    this module, or in one whose name begins with it."""
+    """A context in which a name shared by several message classes means the one in `own`, or else the one declared
+    in `module`, or in a module whose name begins with `module`."""
     global _meant, _own
     with TURN:
         before, _meant, _own = (_meant, _own), module, frozenset(own)
@@ -30,9 +30,9 @@ def declared_in(module: str, own: Collection[type[Message]] = ()) -> Generator[N
 
 
 def message_types() -> dict[str, type[Message]]:
-    """Every message class, by its name on the wire. If several share it, it means the highest version, and of a class
-    that was declared again the last. Classes of an exercise come first while that exercise is checked; otherwise the
-    learner's own do."""
+    """Every message class, by its name on the wire. If several share it, the highest version counts, and of a class
+    that was declared again, the last declaration. While an exercise is checked, its classes take precedence over all
+    others; otherwise the learner's classes do."""
     found: dict[str, type[Message]] = {}
     for cls in _declared_last():
         name = cls.__wire__
@@ -42,7 +42,7 @@ def message_types() -> dict[str, type[Message]]:
 
 
 def class_of(name: str, version: int) -> type[Message] | None:
-    """The class of one version of a message, if it is declared."""
+    """The class of one version of a message; None if it is not declared."""
     same = [
         cls
         for cls in _declared_last()
@@ -52,7 +52,7 @@ def class_of(name: str, version: int) -> type[Message] | None:
 
 
 def _declared_last() -> Collection[type[Message]]:
-    """The classes by their names on the wire and in Python; of those that share both, the one that is meant."""
+    """The message classes. Of those with equal names on the wire and in Python, only the preferred one."""
     found: dict[tuple[str, str], type[Message]] = {}
     for cls in _declared():
         names = cls.__wire__, cls.__name__
@@ -70,7 +70,7 @@ def _declared() -> Iterator[type[Message]]:
 
 
 def saga_roles() -> dict[str, Declared]:
-    """What the message classes declared so far say of sagas, by class name; only those that say something."""
+    """The class keywords of all declared message classes with a role in sagas, by name on the wire."""
     declared = {name: cls.__declared__ for name, cls in message_types().items()}
     return {name: d for name, d in declared.items() if d.has_saga_role}
 

@@ -1,4 +1,4 @@
-"""A service is a declaration, too: its handlers and ticks, and how they are delivered their messages."""
+"""The declaration of a service: its handlers and ticks, and how messages are delivered to them."""
 
 import inspect
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Handler:
 
 @dataclass(frozen=True)
 class Tick:
-    """A function of a service that runs every so many seconds."""
+    """A function of a service that runs every `seconds`."""
 
     service: str
     name: str
@@ -52,16 +52,16 @@ class Tick:
 
 
 class Service:
-    """A consumer group of one or more replicas, with its own database and handlers. `System.service` makes it.
+    """A consumer group of one or more replicas, with its own database and handlers. Declare it with `System.service`.
 
         payments = shop.service("payments", replicas=2, schema="create table charges (order_id text)")
 
-    `on`, `handles`, `answers`, `dead_letters` and `every` decorate its functions."""
+    Decorate its functions with `on`, `handles`, `answers`, `dead_letters` and `every`."""
 
     def __init__(self, system: "System", name: str):
         self.system, self.name = system, name
         self.replicas, self.schema = 1, ""
-        self.joins, self.starts_at = 0.0, "latest"  # its group
+        self.joins, self.starts_at = 0.0, "latest"  # when and where its group begins
         self.workers: int | None = None  # of each replica; None: no limit
         self.waiting: int | None = None  # questions in line at each replica
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
@@ -82,13 +82,13 @@ class Service:
             async def charge(event, ctx): ...
 
         delivery: "at-least-once" commits the offset after the handler ends, "at-most-once" before it begins.
-        max_attempts: a message of a topic is dead-lettered after its handler raised so many times.
-        For a queue that was declared, `System.queue(max_attempts=)` decides.
-        commit_every: the offset of a partition is committed after so many messages, and as soon as no further one
-            waits there. After a crash all that came since the last commit is delivered again.
+        max_attempts: a message of a topic is dead-lettered after its handler has raised this many times. In a declared
+            queue, `System.queue(max_attempts=)` applies instead.
+        commit_every: the number of messages after which a partition's offset is committed. It is also committed when no
+            further message waits. After a crash, all messages since the last commit are delivered again.
 
-        It may return a message or a list of them, which are published before the offset is committed.
-        One delivery runs all functions of a service for one event, with the options of the first function."""
+        A handler may return a message or a list of messages, which are published before the offset is committed. If
+        a service has several handlers of one event, one delivery runs all of them, with the options of the first."""
         return self._handler(Event, event, delivery, max_attempts, commit_every)
 
     def handles(
@@ -98,28 +98,28 @@ class Service:
         delivery: str = "at-least-once",
         max_attempts: int = 3,
     ) -> Callable:
-        """Decorate the one handler of a command. `delivery` is that of `on`. After `max_attempts` deliveries the
-        command is dead-lettered; a delivery that ended in a crash, or whose ack was lost, counts too.
+        """Decorate the one handler of a command. `delivery` is as in `on`. The command is dead-lettered after
+        `max_attempts` deliveries, which include those that ended in a crash or whose ack was lost.
 
-        What it returns goes to the asker, where the command was asked. To refuse, it returns or raises `Refused`.
-        Raises Misuse where the system has another handler of this command."""
+        If the command was sent by `ctx.ask`, the return value is the answer. To refuse it, return or raise
+        `Refused`. Raises Misuse if the system has another handler of this command."""
         return self._handler(Command, command, delivery, max_attempts)
 
     def answers(self, query: type[Query] | None = None) -> Callable:
-        """Decorate the one function that answers a query. What it returns is the answer: data that JSON can carry."""
+        """Decorate the one handler of a query. It returns the answer, which must be data that JSON can encode."""
         return self._handler(Query, query, "at-least-once", 1)
 
     def dead_letters(self, message: type[Event | Command] | None = None) -> Callable:
-        """Decorate the handler of the messages of a type that this service gave up: its dead letters.
+        """Decorate the handler of this service's dead letters: the messages of a type that the service gave up.
 
             @billing.dead_letters(OrderPlaced)
             async def look(event, ctx):
                 if "time-out" in ctx.message.reason:
                     await ctx.redrive()
 
-        `ctx.message` is the message that died, with its `.reason`, `.attempts`, `.came_from` and `.redrives`. Each
-        replica handles its dead letters one after the other, beside its other work. One that raises is tried again,
-        and stays in the queue of dead letters after three attempts."""
+        `ctx.message` is the message that was given up, with its `.reason`, `.attempts`, `.came_from` and
+        `.redrives`. Each replica handles one dead letter at a time, in parallel with its other work. If the handler
+        raises, the dead letter is tried again. After three attempts it stays in the dead letter queue."""
         word = f"{self.name}.dead_letters"
         kinds = (Event, Command)
         if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
@@ -137,16 +137,16 @@ class Service:
         return declare
 
     def every(self, seconds: float | None = None, *, lease: float | None = None) -> Callable:
-        """Decorate a tick: a function that takes () or (ctx). One replica runs it every so many seconds (from 0.001).
+        """Decorate a tick: a function that takes () or (ctx). One replica runs it every `seconds` (at least 0.001).
 
             @orders.every(1, lease=3)
             async def relay(ctx): ...
 
-        lease: seconds. One replica is the leader and runs the tick, as long as it is up and does not stand still. Once
-            it has been down or still for so long, another one becomes the leader at the next run. What the old leader
-            was doing goes on when it does, so that two runs may be under way at once. `ctx.lease` tells them apart.
+        lease: seconds. One replica is the leader and runs the tick while it is up and not paused. After it has been
+            down or paused for this long, another replica becomes the leader at the next run. An old leader that resumes
+            finishes its run, so that two runs may overlap. `ctx.lease` tells them apart.
 
-        Without `lease` no run begins before the one before it has ended."""
+        Without `lease`, a run begins only after the previous one has ended."""
         word = f"{self.name}.every"
         if not _is_seconds(seconds):
             raise Misuse(
@@ -207,13 +207,13 @@ class Service:
         return declare
 
     def _inspected(self, function: Callable, needed: int) -> tuple[bool, bool]:
-        """Whether a handler takes ctx, and whether it is a coroutine function. Raises Misuse for no handler."""
+        """Whether a handler takes ctx, and whether it is async. Raises Misuse if it cannot be a handler."""
         named = hasattr(function, "__name__")
         if not callable(function) or isinstance(function, type) or not named:
             what = f"a handler of {self.name} is a function, not {shown(function)}"
             raise Misuse(f"{what}; write `def` or `async def` below the @")
         where = f"{self.name}.{function.__name__}"
-        if function.__name__ == "<lambda>":  # two of them for one message would replace each other
+        if function.__name__ == "<lambda>":  # two lambdas for one message would replace each other
             raise Misuse(
                 f"a handler of {self.name} is a lambda, which has no name; write `def charge(event):` below the @"
             )
@@ -238,7 +238,7 @@ class Service:
         return takes_ctx, inspect.iscoroutinefunction(function)
 
     def twin(self, system: "System") -> "Service":
-        """The same declaration in another system."""
+        """A copy of this declaration for another system."""
         twin = copy(self)
         twin.system, twin.handlers, twin.ticks = system, dict(self.handlers), dict(self.ticks)
         return twin

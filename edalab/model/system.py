@@ -1,4 +1,4 @@
-"""A system is a declaration: services, and the topics and queues between them. It runs nothing."""
+"""The declaration of a system: its services, and the topics and queues between them."""
 
 import re
 import sqlite3
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True)
 class Topic:
-    """A log: it keeps its messages, in order per partition, and each consumer group has a position in it."""
+    """A log that keeps its messages, in order within each partition. Each consumer group has its own position in it."""
 
     name: str
     partitions: int = 1
@@ -32,7 +32,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Queue:
-    """A work queue: each message goes to one consumer, is acknowledged by itself, and is dead-lettered after
+    """A work queue. Each message goes to one consumer, is acknowledged individually, and is dead-lettered after
     `max_attempts`."""
 
     name: str
@@ -45,7 +45,7 @@ class Queue:
 
 
 class System:
-    """Services, and the topics and queues between them. A declaration: `simulate` runs it.
+    """The declaration of services, and of the topics and queues between them. Run it with `simulate`.
 
     shop = System("shop")
     shop.topic("orders", partitions=3)
@@ -58,7 +58,7 @@ class System:
         self.services: dict[str, Service] = {}
         self.revision = 0  # counts declarations
         self._frozen: System | None = None
-        self._frozen_at = 0, 0  # the declarations in this system, and those of messages
+        self._frozen_at = 0, 0  # the revision and Message.__count__ of that copy
         self.saga_roles: dict[str, Declared] | None = None  # of a frozen system
 
     def topic(
@@ -76,20 +76,20 @@ class System:
 
             shop.topic("orders", partitions=3)
 
-        partitions: from 1 to 1,000 (1). Messages of one key go to one partition, and keep their order there.
-        confirms: with False the broker confirms nothing, so that a publish can be lost without an error.
-        deduplicates: seconds in which a message with an id that was stored already is confirmed and not stored
-            again (0). `ctx.envelope` makes an envelope whose id stays the same, however often it is published.
-        max_poll_interval: seconds from the delivery of a message, or from its retry, to its commit (no limit). A
-            replica that takes longer is evicted: its partitions move to the other replicas, its commit is refused,
-            and it joins again when its handler ends. A replica without others gets the message again then.
-        max_bytes: the most bytes that the data of a message may have as JSON (no limit). The broker refuses a larger
-            one each time that it is published, which fails with `PublishFailed`.
-        retention: seconds after which a message is removed (never), read or not. A group that comes to its place
-            later goes on at the oldest message that is left.
+        partitions: from 1 to 1,000 (1). Messages with the same key go to the same partition and keep their order there.
+        confirms: whether the broker confirms a publish (True). With False, a publish can be lost without an error.
+        deduplicates: seconds during which the broker confirms, but does not store, a message whose id it has already
+            stored (0). An envelope from `ctx.envelope` keeps its id, however often it is published.
+        max_poll_interval: seconds from the delivery or retry of a message to its commit (no limit). A replica that
+            takes longer is evicted: its partitions move to the other replicas, its commit is refused, and it rejoins
+            when its handler ends. If it is the only replica, it then receives the message again.
+        max_bytes: the largest size of a message's data as JSON, in bytes (no limit). The broker refuses a larger
+            message each time that it is published, which raises `PublishFailed`.
+        retention: seconds after which a message is removed, whether read or not (never). A group that had not reached
+            it continues at the oldest message left.
 
-        With a keyword, a topic of that name is declared anew. One that nobody declares has the defaults.
-        Raises Misuse for a name that no topic can have."""
+        Any keyword redeclares the topic, with defaults for the others. A topic that is not declared has the
+        defaults. Raises Misuse for a name that no topic may have."""
         looked_up = partitions is confirms is deduplicates is max_poll_interval is None
         looked_up = looked_up and max_bytes is retention is None
         if looked_up and isinstance(name, str) and name in self.topics:
@@ -123,18 +123,18 @@ class System:
     ) -> Queue:
         """Declare a work queue, or look one up by its name alone. Each of its messages goes to one consumer.
 
-        max_attempts: a message that was handed out so often without an acknowledgement is dead-lettered (3).
-        ordered_by_key: with True the messages of one key are handed out one after the other, each when the one
-            before it is acknowledged (at most once: as it begins) or dead-lettered.
-        ack_wait: seconds after which a message that was handed out and not acknowledged is handed out again (5).
-            `ctx.in_progress` begins the wait anew. A late acknowledgement is accepted.
-        prefetch: so many of its messages each replica handles at once (1), beside its other work, and no message
-            twice at once. They arrive in order. A crash of the replica takes them all.
-        max_length: so many messages wait at most, beside those that are handled (no limit).
-        overflow: what a full queue does: "reject" the new message, whose publisher gets PublishFailed, or
-            "drop-oldest", which discards the one that waits longest ("reject").
+        max_attempts: how often a message is handed out without an acknowledgement before it is dead-lettered (3).
+        ordered_by_key: with True, messages with the same key are handed out one at a time, each after the previous one
+            was acknowledged (with at-most-once delivery: as its handler begins) or dead-lettered.
+        ack_wait: seconds after which a message that was not acknowledged is handed out again (5). `ctx.in_progress`
+            restarts this wait. A late acknowledgement is accepted.
+        prefetch: how many different messages of the queue each replica handles at once (1). With more than 1, they run
+            in parallel with its other work. They arrive in order, and a crash interrupts all of them.
+        max_length: how many messages may wait, not counting those being handled (no limit).
+        overflow: what a full queue does: "reject" the new message, so that its publisher gets PublishFailed, or
+            "drop-oldest", which discards the message that has waited longest ("reject").
 
-        Raises Misuse for a name that no queue can have."""
+        Raises Misuse for a name that no queue may have."""
         looked_up = max_attempts is ordered_by_key is ack_wait is prefetch is max_length is None
         looked_up = looked_up and overflow is None
         if looked_up and isinstance(name, str) and name in self.queues:
@@ -170,17 +170,17 @@ class System:
         """Declare a service, or look one up by its name alone.
 
         replicas: from 1 to 1,000 (1).
-        schema: the SQL that makes its SQLite database, at the beginning of each run.
-        joins: seconds until the service subscribes to topics and queues (0). It answers questions before, too.
-        starts_at: where it then begins in a topic: at the "earliest" message that is kept, or behind the "latest"
+        schema: the SQL that creates its SQLite database at the beginning of each run.
+        joins: seconds until the service subscribes to topics and queues (0). It answers questions before that, too.
+        starts_at: where it then begins in a topic: at the "earliest" message that is kept, or after the "latest"
             ("latest").
-        workers: so many handlings and answers at once in each replica (no limit); what finds no worker free waits
-            in line, in the order of its arrival. A question is answered even if its asker has given up.
-        waiting: so many questions and asked commands in line at each replica (no limit); the next asker gets `Busy`
-            at once. Only with `workers=`.
+        workers: how many handlings and answers run at once in each replica (no limit). Others wait in line, in the
+            order of their arrival. A question is answered even if its asker has given up.
+        waiting: how many questions and asked commands may wait in line at each replica (no limit). The next asker gets
+            `Busy` at once. Requires `workers=`.
 
-        With a keyword, a service of that name is declared anew; it keeps its handlers.
-        Raises Misuse for a name that no service can have, and for SQL that SQLite does not run."""
+        Any keyword redeclares the service, with defaults for the others. The service keeps its handlers. Raises
+        Misuse for a name that no service may have, and for SQL that SQLite cannot run."""
         given = (replicas, schema, joins, starts_at, workers, waiting)
         looked_up = all(one is None for one in given)
         if looked_up and isinstance(name, str) and name in self.services:
@@ -218,12 +218,12 @@ class System:
 
             shop.capture("orders.outbox")
 
-        table: the service and its table. Each row holds an envelope that `ctx.envelope` made, which is published
-            unchanged, also where the same transaction deletes the row again.
+        table: the service and its table. Each row holds an envelope from `ctx.envelope`, which is published unchanged,
+            even if the same transaction deletes the row again.
 
-        The connector is a service of its own, here `orders-capture`, so that it can crash, stand still or be cut off. It
-        publishes in the order of the commits, 10 ms after each. It stores its position after each transaction, and
-        publishes what comes after that again when it has crashed. Raises Misuse for what is no table of a service."""
+        The connector is a service of its own, here `orders-capture`, so it can crash, be paused or be cut off. It
+        publishes in commit order, 10 ms after each commit. It stores its position after each transaction, and a
+        crash takes it back to there. Raises Misuse for an unknown service. A run raises it for an unknown table."""
         service, dot, name = table.partition(".") if isinstance(table, str) else ("", "", "")
         if not (service and dot and name):
             what = f"capture takes a service and a table, not {shown(table)}"
@@ -239,24 +239,24 @@ class System:
         return connector
 
     def handlers(self, type_name: str) -> list[Handler]:
-        """The handlers of a type of message, in the order declared."""
+        """The handlers of a type of message, in the order of their declaration."""
         everywhere = [h for s in self.services.values() for h in s.handlers.values()]
         return [handler for handler in everywhere if handler.type == type_name]
 
     def asyncapi(self, *runs: Any) -> dict[str, Any]:
-        """This system as an AsyncAPI 3.0 document, which `json.dump` writes. AsyncAPI's own parser reads it in our tests.
+        """This system as an AsyncAPI 3.0 document, for `json.dump`. Our tests read it with AsyncAPI's own parser.
 
             document = shop.asyncapi(simulate(shop, orders))
 
-        Handlers say what services receive. Nothing declares what they send, so give runs that show it.
+        Handlers declare what services receive. What services send is not declared, so pass runs that show it.
         `compatibility` compares two such documents. Raises Misuse for a message that has no JSON Schema, and for two
-        classes of one name and version that differ."""
+        classes with the same name and version that differ."""
         return System._asyncapi(self, *runs)
 
-    _asyncapi: Callable[..., dict[str, Any]]  # what edalab/trace/asyncapi.py does
+    _asyncapi: Callable[..., dict[str, Any]]  # set by edalab/trace/asyncapi.py
 
     def frozen(self) -> "System":
-        """A copy that later declarations do not change, with the saga roles that message classes have now."""
+        """A copy that later declarations do not change, with the current saga roles of the message classes."""
         if self.saga_roles is not None:
             return self
         now = self.revision, Message.__count__

@@ -1,4 +1,4 @@
-"""Who writes a message and who reads it may know it by different classes: then its data crosses as JSON."""
+"""Reading a message with another class than its writer's: the data are converted to JSON and upcast."""
 
 from contextlib import suppress
 from functools import reduce
@@ -12,7 +12,7 @@ from .messages import Message, fields_of, fits
 
 
 class NotUpcast(ValueError):
-    """Nothing turns the data of a `version` into those of the next one."""
+    """The error for data of a `version` that no upcaster turns into the next version."""
 
     def __init__(self, version: int):
         super().__init__(f"nothing turns version {version} into {version + 1}")
@@ -20,8 +20,8 @@ class NotUpcast(ValueError):
 
 
 def differ(writer: type[Message], reader: type[Message]) -> bool:
-    """Whether two classes with one name on the wire are two forms of it. Those with the same Python name and version
-    are one class, which a cell declared again."""
+    """Whether two classes with the same name on the wire are different forms of it. Classes with the same Python
+    name and version count as one class that a cell declared again."""
     return _form(writer) != _form(reader)
 
 
@@ -30,7 +30,7 @@ def _form(cls: type[Message]) -> tuple[str, int]:
 
 
 def clash(written: type[Message], known: type[Message], who: str) -> str:
-    """What is wrong where somebody who knows a class gets messages of another one of its version; "" where nothing is."""
+    """What is wrong if `who` knows a class and gets `written`, another one of its version; "" if nothing is."""
     version = written.__declared__.version
     if version != known.__declared__.version:
         return ""
@@ -56,13 +56,13 @@ def _typed(fields: dict[str, str]) -> str:
 
 
 def upcasters_missing(cls: type[Message], written: int) -> bool:
-    """Whether a class has no upcaster for one of the steps from an older version to its own."""
+    """Whether a class lacks an upcaster for a step from version `written` to its own."""
     return not {*range(written, cls.__declared__.version)} <= {*cls.__declared__.upcasts}
 
 
 def upcast(cls: type[Message], data: Any, written: int, optional: bool = False) -> dict:
-    """Data of an older version as the class has them, upcast step by step. Raises NotUpcast where an upcaster returns no
-    dict, or is missing; an `optional` one is left out."""
+    """Data of version `written`, upcast step by step to the version of the class. Raises NotUpcast if an upcaster
+    returns no dict or is missing; with `optional`, a missing one is skipped."""
     for version in range(written, cls.__declared__.version):
         upcaster = cls.__declared__.upcasts.get(version)
         if upcaster is None and optional:
@@ -74,8 +74,8 @@ def upcast(cls: type[Message], data: Any, written: int, optional: bool = False) 
 
 
 def read(message: Message, reader: type[Message]) -> Message:
-    """A message as another class reads it: upcast as far as the class has upcasters, then without the fields that it,
-    or a class within it, does not know, unless it reads strictly. Raises ValueError, and what an upcaster raises."""
+    """A message as another class reads it: upcast by that class's upcasters, and without the fields that the class,
+    or one nested in it, does not know, unless it reads strictly. Raises ValueError, and whatever an upcaster raises."""
     data = from_json(message.model_dump_json())
     data = upcast(reader, data, message.__declared__.version, optional=True)
     try:
@@ -86,8 +86,6 @@ def read(message: Message, reader: type[Message]) -> Message:
         if reader.__declared__.reads == "strict" or not unknown:
             raise
     for *path, name in unknown:
-        with suppress(
-            LookupError, TypeError
-        ):  # a path of pydantic's also names the types of a union
+        with suppress(LookupError, TypeError):  # pydantic's path also names the types of a union
             del reduce(getitem, path, data)[name]
     return reader.model_validate_json(to_json(data))

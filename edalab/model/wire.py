@@ -1,4 +1,4 @@
-"""What goes on the wire is JSON in UTF-8: a message that it cannot carry is refused when it is made."""
+"""The check that a message can be encoded as JSON in UTF-8. A message that cannot is refused when it is made."""
 
 import json
 import re
@@ -15,12 +15,12 @@ HALF_CHARACTER = "holds half of a character, which UTF-8 cannot encode; leave it
 
 
 def unfit(value: Any, field: str | None = None) -> str:
-    """Why a value (of a message: one field) cannot go on the wire, and what to do; "" where it can."""
+    """Why JSON cannot encode a value, or one field of a message, and what to do; "" if it can."""
     only = None if field is None else {field}
     try:
         if not _DOUBTFUL.search(to_json(value, include=only)):
             return ""
-        # Once more as plain data: of a field's type pydantic writes null for NaN, and U+FFFD for half of a character.
+        # Again, as plain data: with a field's type, pydantic writes null for NaN, and U+FFFD for half of a character.
         plain = _ANYTHING.dump_python(value, include=only, warnings=False)
         text = to_json(plain, bytes_mode="base64", fallback=str)
         json.loads(text, parse_constant=_no_number)
@@ -33,7 +33,7 @@ def unfit(value: Any, field: str | None = None) -> str:
 
 
 def unfit_field(message: BaseModel) -> str:
-    """Which field of a message cannot go on the wire, and why; "" where all can."""
+    """The first field of a message that JSON cannot encode, and why; "" if it can encode all."""
     why = unfit(message)
     if not why:
         return ""
@@ -52,7 +52,7 @@ _DOUBTFUL = re.compile(b"null|NaN|Infinity|\xef\xbf\xbd")
 
 
 def _with_base64(value: Any) -> Any:
-    """A value whose bytes, wherever they stand in it, are standard base64; pydantic's own is that for URLs."""
+    """A value in which all bytes are encoded as standard base64. Pydantic's own encoding is URL-safe base64."""
     if isinstance(value, bytes):
         return b64encode(value).decode()
     if isinstance(value, dict):
@@ -66,8 +66,8 @@ _BASE64 = core_schema.plain_serializer_function_ser_schema(_with_base64, when_us
 
 
 def of_the_wire(schema: Any, resolve: Callable[[Any], Any]) -> tuple[bool, bool, Any]:
-    """Whether the types of a message's fields let in only what goes on the wire as it is; whether also nobody can change
-    it; and its schema, which checks each message where they let in more."""
+    """Whether a message's field types accept only values that JSON can encode, whether those are also immutable, and
+    the schema. If the types accept more, the schema checks each message."""
     model = resolve(schema)
     parts = list(_parts(model))
     trust = min(_trust(part, model, resolve) for part in parts) if model["type"] == "model" else 0
@@ -81,12 +81,12 @@ def of_the_wire(schema: Any, resolve: Callable[[Any], Any]) -> tuple[bool, bool,
 
 def _checked(message: BaseModel, info: ValidationInfo) -> BaseModel:
     if info.mode != "json" and (wrong := unfit_field(message)):
-        raise ValueError(wrong)  # pydantic takes it from whatever checks a message
+        raise ValueError(wrong)  # pydantic expects a ValueError from a validator
     return message
 
 
 def _parts(schema: Any) -> Iterator[dict]:
-    """A schema of pydantic's and all those within it."""
+    """A pydantic schema, and all schemas nested in it."""
     if isinstance(schema, dict):
         yield schema
         inner = [schema[name] for name in _INNER if name in schema]
@@ -103,9 +103,9 @@ def _parts(schema: Any) -> Iterator[dict]:
 _INNER = "schema choices items_schema keys_schema values_schema".split()
 _FIXED = "str int float bool none bytes decimal date datetime time timedelta uuid".split()
 _FIXED += "nullable union tuple model-field model-fields".split()
-# What makes JSON say something else of a field, or lets in more than its type does.
+# Settings that change how JSON encodes a field, or that accept more than its type does.
 _BEYOND = "serialization_exclude computed_fields allow_inf_nan post_init".split()
-_SURE, _SHARED = 1, 2  # JSON can carry what a part of a schema lets in; and nobody can change it
+_SURE, _SHARED = 1, 2  # JSON can encode what a part of a schema accepts; it is also immutable
 
 
 def _trust(part: dict, whole: dict, resolve: Callable[[dict], dict]) -> int:

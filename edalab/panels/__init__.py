@@ -1,4 +1,4 @@
-"""Panels of widgets: a skin over functions that a lesson has called by hand first."""
+"""Panels of widgets for functions that a lesson has called by hand first."""
 
 from ..errors import needed_for
 

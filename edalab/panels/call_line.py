@@ -1,4 +1,4 @@
-"""The run on the screen as a line of code, with the names that the notebook has."""
+"""The run on the screen as a line of code, with the names that the notebook uses."""
 
 import ast
 import inspect
@@ -20,14 +20,14 @@ _CALLS = {"edalab": (simulate, Faults), "edalab.view": (timeline, compare)}
 
 
 class Names:
-    """The names of things in the notebook that made a panel; `.missing` are things without one."""
+    """The names of objects in the notebook that created a panel. `.missing` are those without a name."""
 
     def __init__(self, variables: Mapping[str, Any], panel: str):
         self.variables, self.panel = variables, panel
         self.missing: list[str] = []
 
     def of(self, thing: Any, otherwise: str) -> str:
-        """Plain data as it is written; anything else by its name, or by `otherwise` if it has none."""
+        """The code of an object: a literal, or its name in the notebook, or else `otherwise`."""
         text = json.dumps(thing, ensure_ascii=False) if isinstance(thing, str) else repr(thing)
         with suppress(ValueError, SyntaxError):
             if ast.literal_eval(text) == thing:
@@ -39,7 +39,7 @@ class Names:
         return otherwise
 
     def whole(self, code: str) -> str:
-        """The code with the imports it needs, and a comment on things that have no name yet."""
+        """The code with the imports it needs, and a comment on objects that have no name yet."""
         lines = [
             f"from {module} import {call.__name__}"
             for module, calls in _CALLS.items()
@@ -52,7 +52,7 @@ class Names:
 
 
 class Factory:
-    """A system or a workload (`kind`): `ready`, or a function of knobs that makes one."""
+    """A system or a workload (`kind`), either `ready` or made by a function of knobs."""
 
     def __init__(self, thing: Any, ready: bool, kind: str):
         self.thing, self.ready, self.kind = thing, ready, kind
@@ -61,11 +61,11 @@ class Factory:
         self._made: tuple[dict, Any] = ({}, None)
 
     def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of those knobs that are keywords of the function."""
+        """The values of the knobs that are keywords of the function."""
         return {name: values[name] for name in self.parameters if name in values}
 
     def make(self, values: Mapping[str, Any]) -> Any:
-        """The system or workload; it is made anew only if one of its knobs has turned."""
+        """Return the system or workload, made anew only if one of its knobs has changed."""
         if self.ready:
             return self.thing
         arguments = self.arguments(values)
@@ -77,7 +77,7 @@ class Factory:
         return self._made[1]
 
     def code(self, values: Mapping[str, Any], names: Names) -> str:
-        """The expression that makes it."""
+        """The expression that makes the system or workload."""
         name = names.of(self.thing, self.kind)
         if self.ready:
             return name
@@ -86,7 +86,7 @@ class Factory:
 
 
 def factories(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Factory, Factory]:
-    """The factories of system and workload.
+    """The factories of the system and the workload.
 
     Raises Misuse for a knob that neither takes, and for a keyword that no knob sets."""
     for thing, right, wanted in (
@@ -95,7 +95,7 @@ def factories(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Fac
     ):
         if not right:
             raise Misuse(f"Laboratory takes {wanted}, not {shown(thing)}")
-    called = getattr(workload, "__call__", None)  # noqa: B004 (of an object that is a workload)
+    called = getattr(workload, "__call__", None)  # noqa: B004 (a workload may be an object)
     is_workload = any(map(inspect.iscoroutinefunction, (workload, called)))
     ready = isinstance(system, System)
     both = Factory(system, ready, "system"), Factory(workload, is_workload, "workload")
@@ -117,7 +117,7 @@ def factories(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Fac
 
 
 def written(fault: AnyFault, names: Names, deploys: Iterable[Deploy]) -> str:
-    """A fault as it stands in code; a deploy by the name of the one that was given."""
+    """The code of a fault. A deploy has the name of the one that was given to the panel."""
     if isinstance(fault, Deploy):
         given = next(one for one in deploys if one.new is fault.new)
         return f"{names.of(given, f'deploy_{fault.service}')}.at({fault.start:g})"
@@ -125,7 +125,7 @@ def written(fault: AnyFault, names: Names, deploys: Iterable[Deploy]) -> str:
 
 
 def line(call: str, items: list[str], outcome: str) -> str:
-    """The call of `simulate`, in one line if that fits, with the outcome in a comment at its end."""
+    """The call of `simulate`, on one line if it fits, with the outcome in a comment at the end."""
     listed = ", ".join(items)
     begin = f"run = simulate({call}"
     whole = begin + (f", faults=[{listed}])" if items else ")") + f"  # {outcome}"

@@ -1,4 +1,4 @@
-"""Controls of panels: what all have in common, and the knobs of a lesson."""
+"""The base of all controls of panels, and the knobs of a lesson."""
 
 import math
 from collections.abc import Callable, Generator
@@ -17,12 +17,12 @@ AUTO = {"width": "auto"}
 
 
 def front_end(name: str) -> str:
-    """The text of a file for the browser, which stands beside this one."""
+    """The text of a file for the browser, which is in this folder."""
     return Path(__file__).with_name(name).read_text("utf-8")
 
 
 class Settling:
-    """A control that also sets its own widgets: within `with self.settling():` it reports no change."""
+    """A control that also sets its own widgets. It does not report changes made in `with self.settling():`."""
 
     _settling = False
 
@@ -31,14 +31,14 @@ class Settling:
         before, self._settling = self._settling, True
         try:
             yield
-        finally:  # also when the learner interrupts a long run
+        finally:  # even if the learner interrupts a long run
             self._settling = before
 
     def watch(
         self, react: Callable[[], object], *widgets: ipywidgets.Widget, trait: str = "value"
     ) -> None:
-        """Call `react` whenever one of the widgets changes or is pressed, unless this control changed it itself. Two
-        widgets may change at once, in two threads: then the second one waits for its turn."""
+        """Call `react` when one of the widgets changes or is clicked, unless this control changed it itself. If two
+        widgets change at once in two threads, the second one waits."""
 
         def changed(_: object) -> None:
             with TURN:
@@ -53,7 +53,7 @@ class Settling:
 
 
 class Choice(ipywidgets.Dropdown):
-    """A drop-down that refuses any other value with a list of those on offer."""
+    """A drop-down list that raises Unknown, with the available choices, for any other value."""
 
     @validate("value")
     def _validate_value(self, proposal: Any) -> Any:
@@ -64,15 +64,15 @@ class Choice(ipywidgets.Dropdown):
 
 
 def labelled(name: str) -> dict[str, Any]:
-    """The arguments that give a widget its label, and its place in the column of knobs."""
+    """The keyword arguments for a widget's label and for its layout in the column of knobs."""
     style = {"description_width": "90px"}
     return {"description": name, "tooltip": name, "style": style, "layout": AUTO}
 
 
 def lesson_knob(name: str, spec: Any, both: tuple[Factory, Factory]) -> ipywidgets.Widget:
-    """The widget of a knob, at the default of the function that it belongs to.
+    """The widget of a knob, set to the default of the keyword that it sets.
 
-    `spec` is a list of values to choose from, or (lowest, highest). Raises Misuse for any other."""
+    `spec` is a list of values to choose from, or (lowest, highest). Raises Misuse for anything else."""
     default = next(f.parameters[name].default for f in both if name in f.parameters)
     common = labelled(name)
     if not isinstance(spec, list | tuple) or not spec:

@@ -1,4 +1,4 @@
-"""Every fault tried, in a panel: a click on a mark of the matrix asks for that very fault."""
+"""The tab that tries every fault: a click on a mark of the matrix injects that fault."""
 
 from collections.abc import Callable
 
@@ -22,14 +22,14 @@ TITLE = "Every fault"
 _LEFT_OUT = (
     "Each fault strikes alone. Random faults, and all that is asked for above, are left out."
 )
-BUDGET, STEPS = 1_000, 500_000  # schedules, and steps in all of them: more keeps you waiting
+BUDGET, STEPS = 1_000, 500_000  # limits: schedules, and steps in all of them; more takes too long
 
 
 class Marks(anywidget.AnyWidget):
-    """A picture with cells to click. `cells` are x, y, w, a tool-tip and the runs of each (fault, mark, outcome).
+    """A picture with clickable cells. `cells` are x, y, w, a tooltip, and the runs of each as (fault, mark, outcome).
 
-    A cell of one run puts its fault, as text, into `picked`. One of several unfolds below the picture into a list of
-    them, by mouse or keyboard; a second click or Escape folds it. A cell without a run only has its tool-tip."""
+    A cell with one run puts its fault, as text, into `picked`. A cell with several runs opens a list of them below the
+    picture, by mouse or keyboard. A second click or Escape closes it. A cell without runs only has a tooltip."""
 
     _esm = front_end("marks.js")
     picture = traitlets.Unicode("").tag(sync=True)
@@ -38,22 +38,22 @@ class Marks(anywidget.AnyWidget):
 
 
 class EveryFault(Settling):
-    """A tab that explores when it is opened. It calls `choose` with the schedule that the learner picks."""
+    """A tab that explores when it is opened, and calls `choose` with the schedule that the learner picks."""
 
     def __init__(self, claims: list[Claim], choose: Callable[[Schedule], None]):
         self.claims, self._choose = claims, choose
         self.result: Exploration | None = None
-        self.tried: tuple | None = None  # what was explored
+        self.tried: tuple | None = None  # the system, its revision, workload and seed explored
         self.title = TITLE
         self.marks = Marks()
-        self._matrix = ipywidgets.VBox([self.marks])  # an anywidget does not change its own classes
+        self._matrix = ipywidgets.VBox([self.marks])  # an anywidget cannot change its own classes
         self._matrix.add_class("edalab-marks")
         self._message = ipywidgets.HTML()
         self.widget = ipywidgets.VBox([self._message, self._matrix])
         self.watch(self._pick, self.marks, trait="picked")
 
     def show(self, system: System, workload: Callable, seed: int) -> None:
-        """Try every single fault of this system, unless that is what is on the screen."""
+        """Try every single fault of this system, unless its matrix is on the screen already."""
         wanted = system, getattr(system, "revision", 0), workload, seed
         if wanted == self.tried:
             return
@@ -93,7 +93,7 @@ class EveryFault(Settling):
         schedules = self.result.schedules[1:] if self.result else []
         if chosen := [one for one in schedules if str(one.faults[0]) == fault]:
             self._choose(chosen[0])
-        else:  # a click on the matrix of other settings, while this one was tried
+        else:  # a click on the previous matrix, while this one was explored
             self._message.value = html.hint(f"{fault} cannot strike with these settings.", True)
         with self.settling():
             self.marks.picked = ""  # so that the same mark can be picked again

@@ -1,4 +1,4 @@
-"""The faults that a learner asks for: one at an exact point, more as text, and rates of random ones."""
+"""The faults that a learner requests: one at an exact point, more as text, and rates of random faults."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,16 +14,16 @@ from . import html
 from .controls import Choice, Settling, labelled
 
 Point = tuple[str, str, str]  # service, step, message
-UNREACHED = "— not reached in this run —"  # a heading: names.js lets nobody choose it
+UNREACHED = "— not reached in this run —"  # a heading, which names.js disables
 RATES = tuple(field.name for field in fields(Faults))
 
 
 class FaultsAsked(Settling):
-    """The widgets that ask for faults: `.point`, `.action` and `.nth` of one, `.plan` for more as
-    text, and a slider for each of the `.rates`. `changed` is called when the learner turns one."""
+    """The widgets for requesting faults: `.point`, `.action` and `.nth` for an exact fault, `.plan` for
+    more as text, and a slider for each of the `.rates`. `changed` is called when one changes."""
 
     def __init__(self, changed: Callable[[], None], deploys: Iterable[Deploy] = ()):
-        # As wide as its longest point: a point that is cut cannot be told from its neighbours.
+        # As wide as its longest point, because truncated points can look the same.
         self.point = Choice(options=[("at no point", "")], layout={"width": "max-content"})
         self.action = Choice(options=[("", "")], layout={"width": "104px"}, disabled=True)
         self.point.tooltip, self.action.tooltip = "point of the exact fault", "what happens there"
@@ -34,22 +34,22 @@ class FaultsAsked(Settling):
         rate = {"value": 0, "max": 1, "step": 0.05, "readout_format": ".2f"}
         self.rates = {name: ipywidgets.FloatSlider(**rate, **labelled(name)) for name in RATES}
         self.exactly = self.point, self.action, self.nth, self.plan
-        self.deploys = [*deploys]  # which the text may name
+        self.deploys = [*deploys]  # the deploys that the text may name
         self._changed, self._system = changed, System("unknown")
-        self._sent: dict[Point, None] = {}  # where runs of the system publish and ask
-        self._reached: Counter[Point] = Counter()  # how often points are reached in the last run
+        self._sent: dict[Point, None] = {}  # points at which runs of the system publish and ask
+        self._reached: Counter[Point] = Counter()  # how often the last run reached each point
         self.watch(self._point_chosen, self.point)
         self.watch(changed, self.action, self.nth, self.plan, *self.rates.values())
 
     @property
     def exact(self) -> Fault | None:
-        """The fault at the point that is chosen."""
+        """The fault at the chosen point, or None."""
         if not self.point.value or not self.action.value:
             return None
         return Fault(self.action.value, self.point.value, self.nth.value)
 
     def read(self) -> tuple[list[AnyFault], str]:
-        """The faults, as `simulate` takes them, and what is wrong with the text."""
+        """The faults, for `simulate`, and an error message for the text, or ""."""
         exact, error = self.exact, ""
         faults: list[AnyFault] = [] if exact is None else [exact]
         try:
@@ -62,7 +62,7 @@ class FaultsAsked(Settling):
         return faults, error
 
     def ask_for(self, fault: Fault) -> None:
-        """Ask for this fault and for no other."""
+        """Set the widgets to this fault and no other."""
         with self.settling():
             for slider in self.rates.values():
                 slider.value = 0
@@ -74,7 +74,7 @@ class FaultsAsked(Settling):
         self._changed()
 
     def meet(self, system: System) -> None:
-        """Take on another system; a fault that it cannot have is asked for no more."""
+        """Adopt another system. If the exact fault cannot strike there, remove it."""
         self._system, self._sent = system, {}
         if self.point.value and self.action.value not in self._actions():
             with self.settling():
@@ -82,8 +82,8 @@ class FaultsAsked(Settling):
                 self._offer_actions()
 
     def offer_for(self, run: Run) -> None:
-        """Offer the consumer points of the system, and those where its runs sent something: first
-        those that this run reached."""
+        """Offer the consumer points of the system and the points at which its runs sent something,
+        those that this run reached first."""
         self._reached = Counter(
             (step.service, step.step, step.envelope.type)
             for step in run.journal
@@ -110,7 +110,7 @@ class FaultsAsked(Settling):
                 self.point.value = at
 
     def hint(self, run: Run | None) -> str:
-        """Which faults never happened, and how often the run reached the point chosen, as HTML."""
+        """The faults that never happened, and how often the run reached the chosen point, as HTML."""
         unfired, sentences = run.unfired if run is not None else [], []
         if unfired:
             sentences.append(f"Never happened: {listed(unfired, 3)}.")

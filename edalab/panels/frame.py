@@ -1,4 +1,4 @@
-"""What panels have in common: how they are laid out, and how they look where no kernel runs."""
+"""The common frame of panels: their layout, and how they look without a kernel."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,25 +15,25 @@ from ..view.theme import CURSOR, DARK, FAULT, LABELS, tinted
 from . import html
 from .controls import front_end
 
-WIDTH = 690  # px of a picture: what a notebook beside JupyterLab's side bar leaves at 1366 px
+WIDTH = 690  # px of a picture, which fits next to JupyterLab's side bar at 1366 px
 _KINDS = {"holds": "handled", "broken": "on span", "not exercised": "caption"}
 _LINE, _LEFT = 18, 16  # px
 
 
-# What pictures and panels have in common stands in `view.theme`.
+# Colours that pictures and panels share are in `view.theme`.
 _COLOURS = f"--edalab-cursor: {CURSOR}; --edalab-struck: {tinted(FAULT)}; --edalab-dark: {DARK};"
 
 
 class Names(anywidget.AnyWidget):
-    """The panels' style; and gives each slider and list beside it the name that a screen reader says, for ipywidgets gives
-    them none: a slider's label, the tool-tip of a list without a label."""
+    """The panels' style. It also sets the accessible name of each slider and list, which ipywidgets omits: its label,
+    or its tooltip if it has no label."""
 
     _esm = front_end("names.js")
     _css = f".edalab-panel {{ {_COLOURS} }}\n" + front_end("panel.css")
 
 
 def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) -> ipywidgets.Widget:
-    """The widget of a panel: groups of knobs with headings, what is at their right, what is above both."""
+    """The widget of a panel: groups of knobs by heading, the widgets to their right, and those above both."""
     left = []
     for heading, widgets in knobs.items():
         if widgets:
@@ -55,13 +55,13 @@ def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) ->
 def mimebundle(
     panel: ipywidgets.Widget, summary: Text, picture: Picture | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a notebook shows of a panel: its widgets; where no kernel runs, the picture or the summary."""
+    """The MIME bundle of a panel: its widgets or, if no kernel runs, its picture or its summary."""
     image, about = picture._repr_mimebundle_() if picture is not None else ({}, {})
     return {**image, **(panel._repr_mimebundle_() or {}), "text/plain": summary}, about
 
 
 def still(picture: Picture, verdicts: Sequence[Verdict], error: str, code: str) -> Picture:
-    """The picture, with verdicts, the error and the code in lines below it."""
+    """The picture with the verdicts, the error and the code in lines below it."""
     lines = [
         (f"{SIGNS[v.outcome]} {v.claim}" + (f": {v.cause}" if v.cause else ""), _KINDS[v.outcome])
         for v in verdicts
@@ -71,7 +71,7 @@ def still(picture: Picture, verdicts: Sequence[Verdict], error: str, code: str) 
     scene = picture.scene
     for text, kind in lines:
         scene.height += _LINE
-        x = _LEFT + (32 if text.startswith(" ") else 0)  # a line that continues the code
+        x = _LEFT + (32 if text.startswith(" ") else 0)  # indents a continued line of code
         style, whole = LABELS[kind], clean(text, 300).strip()
         line = shorten(whole, scene.width - x - _LEFT, style.size, style.bold)
         scene.labels.append(Label(x, scene.height, line, kind, tip=whole))

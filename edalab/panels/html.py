@@ -1,4 +1,4 @@
-"""What a panel shows, as HTML: pictures, verdicts, states, tables, code. Learners' text is escaped."""
+"""The HTML of panels: pictures, verdicts, states, tables and code. Learners' text is escaped."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from ..text import clean, counted
 from ..view.picture import Picture
 from ..view.theme import FAULT, FAULT_FILL, INK, LANE, QUIET, WORK, WORK_FILL
 
-ROWS = 100  # of a table that a panel shows
+ROWS = 100  # at most in a table
 _COLOURS = {
     "holds": (WORK, WORK_FILL),
     "broken": (FAULT, FAULT_FILL),
@@ -25,8 +25,8 @@ _COLUMNS = "time service step type message fault attempt partition offset detail
 
 
 def error_text(error: Exception) -> str:
-    """The message of an error, with the learner's line that raised it; but for Misuse, with its type
-    and its notes."""
+    """The message of an error, with the learner's line that raised it. An error other than Misuse also has
+    its type and its notes."""
     misuse = isinstance(error, Misuse)
     cause = error.__cause__ if misuse else error
     line = line_raised(cause) if cause is not None else ""
@@ -66,7 +66,7 @@ def flow(drawn: Picture) -> str:
 
 
 def _fitted(kind: str, drawn: Picture) -> str:
-    """A picture, which `panel.css` makes a little smaller where it is too wide for the panel."""
+    """A picture, which `panel.css` shrinks a little if it is too wide for the panel."""
     width = f"--width:{drawn.scene.width}px"
     return f'<div class="edalab-{kind}" style="{width}">{drawn.svg()}</div>'
 
@@ -76,13 +76,13 @@ def sheet(*parts: str) -> str:
 
 
 def in_full(printed: Printed) -> str:
-    """All the lines that were printed."""
+    """The printed lines in full."""
     text = escape(str(printed))
     return f'<pre class="edalab-printed" title="printed">{text}</pre>' if text else ""
 
 
 def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
-    """A chip for each claim, equally wide for each verdict: what one clicks below does not move."""
+    """A chip for each claim. Its width is the same for each verdict, so that nothing below moves."""
     by_claim, chips = {verdict.claim: verdict for verdict in verdicts}, []
     for claim in claims:
         outcome, sign, tip = "not exercised", "?", "not judged"
@@ -98,7 +98,7 @@ def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
 
 
 def messages(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> str:
-    """The error's sentence, why claims are broken in this run, and what the learner's code printed."""
+    """The error message, the causes of claims that do not hold in this run, and the printed lines."""
     why = [
         _div(
             "struck" if verdict.outcome == "broken" else "edalab-quiet",
@@ -108,12 +108,12 @@ def messages(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> st
         for verdict in verdicts
         if verdict.outcome != "holds"
     ]
-    label = [heading("in the run shown")] if why else []  # below it may stand the matrix of others
+    label = [heading("in the run shown")] if why else []  # the matrix below may show other runs
     return "".join([error(sentence), *label, *why]) + in_full(printed)
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], kinds: Iterable[str] = ()) -> str:
-    """An HTML table; `kinds` are the CSS classes of its first rows. Values are shortened and escaped."""
+    """An HTML table. `kinds` are the CSS classes of its first rows. Values are shortened and escaped."""
     head = "".join(f"<th>{escape(clean(column, 40))}</th>" for column in columns)
     body = []
     for row, kind in zip_longest(rows, kinds, fillvalue=""):
@@ -124,7 +124,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], kinds: Iterable
 
 
 def steps(run: Run, seconds: float) -> str:
-    """The steps of a run, those at this time marked; of a long run, the steps around it."""
+    """The steps of a run, with those at a time marked. If the run is long, only the steps around them."""
     journal, now = run.journal, round(seconds * 1000)
     last = sum(step.time <= now for step in journal)
     first = max(0, min(last - ROWS // 2, len(journal) - ROWS))
@@ -136,7 +136,7 @@ def steps(run: Run, seconds: float) -> str:
 
 
 def steps_at(run: Run, seconds: float) -> str:
-    """The steps at one time."""
+    """The steps of a run at a time (s)."""
     rows = [step for step in run.journal if step.time == round(seconds * 1000)]
     return "<div><b>At this moment</b></div>" + _steps(rows[:ROWS]) if rows else ""
 
@@ -153,7 +153,7 @@ def _steps(steps: list[Step], now: int | None = None) -> str:
 
 
 def databases(services: Iterable) -> str:
-    """Every table of the services, with its first rows."""
+    """Every table in the services' databases, with its first rows."""
     parts = []
     for service in services:
         database = service.database
@@ -170,7 +170,7 @@ def databases(services: Iterable) -> str:
 
 
 def states(services: Iterable) -> str:
-    """The services: whether they are up, their lag, what is in flight, their memory."""
+    """The services: whether they are up, their lag, the messages in flight, and their state in memory."""
     rows, kinds = [], []
     for service in services:
         several = len(service.replicas) > 1

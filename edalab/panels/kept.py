@@ -1,4 +1,4 @@
-"""A run that is kept, to be compared with the one on the screen."""
+"""A kept run, to compare with the run on the screen."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ _NAMES = ("kept", "on the screen")
 
 
 class Kept(Settling):
-    """The button *keep this run*, in `.button`, and the run that it kept, in `.run`.
+    """The button *keep this run* (`.button`) and the run that it kept (`.run`).
 
     `screen` returns the run on the screen, the call that makes it, and its knobs as text."""
 
@@ -33,7 +33,7 @@ class Kept(Settling):
             self._code = "kept" + code.removeprefix("run").replace("\n ", "\n  ")
 
     def picture(self, run: Run, story: str | None, seconds: float, width: int) -> Picture:
-        """The run that is kept above this one, or one story of both."""
+        """A picture of the kept run above this one, or of one story in both."""
         assert self.run is not None
         comparison = self._comparison
         if comparison is None or comparison.runs != (self.run, run):
@@ -41,12 +41,12 @@ class Kept(Settling):
         return draw(comparison, (story, None, None), self._names(), seconds, width)
 
     def _names(self) -> tuple[str, str]:
-        """What the runs are called, with the knobs that have turned between them."""
+        """The headings of the two runs, with the knobs that differ between them."""
         kept, now = self._knobs, self._screen()[2]
         turned = [name for name in now if kept[name] != now[name]]
         one, other = (", ".join(f"{name}={of[name]}" for name in turned) for of in (kept, now))
         return (f"kept, {one}", f"on the screen, {other}") if turned else _NAMES
 
     def code(self, run_code: str, arguments: str) -> str:
-        """The code of both runs, and of their picture."""
+        """The code of both runs and of their comparison."""
         return f"{self._code}\n{run_code}\ncompare(kept, run{arguments})"

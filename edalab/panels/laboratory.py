@@ -1,4 +1,4 @@
-"""The laboratory: a knob turns, and the run is simulated again, drawn, judged, and given as a line of code."""
+"""The laboratory: each change of a knob simulates the run again, draws it, judges it and shows its code."""
 
 import sys
 import time
@@ -27,29 +27,28 @@ from .player import Player
 from .tabs import COMPARE, SAGA, Tabs
 from .time_slider import Moments
 
-SUGGESTED = 300  # stories on offer
+SUGGESTED = 300  # stories offered at most
 
 
 class Laboratory(Settling):
-    """A panel over `simulate`.
+    """A panel for `simulate`, with widgets for its arguments and pictures of the run.
 
         Laboratory(shop, three_orders, claims=[charged_once], knobs={"dedup": ["none", "by id"]})
 
-    `system` and `workload` are as `simulate` takes them, or functions that make them from the `knobs`. Each
+    `system` and `workload` are arguments of `simulate`, or functions that make them from the `knobs`. Each
     knob is a keyword of these functions, with a list of values to choose from or (lowest, highest).
-    `ledger` is what stands beside a saga, as `saga_map` takes it. `deploys` are those that `lab.plan` may name,
+    `ledger` is the argument of `saga_map`. `deploys` are the deploys that `lab.plan` may name, for example
     as "deploy billing at 5 s". Raises Misuse for anything else.
 
-    Every widget is an attribute that needs no browser: `lab.seed.value = 7`, each knob by its name,
+    Every widget is an attribute, and works without a browser: `lab.seed.value = 7`, each knob by its name,
     each rate (`lab.drop`), the exact fault (`lab.point`, `lab.action`, `lab.nth`), more faults as text
-    (`lab.plan`), the story shown (`lab.correlation`, a key or a correlation id), the moment in
-    seconds (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`), `lab.tabs`, and ▶
-    (`lab.play.playing`, `lab.play.speed`, `lab.play.loop`; without a browser that tells the time,
-    `lab.play.advance(0.5)` plays on for half a second). `lab.keep.click()` keeps the run, as
-    `lab.kept`, and a tab compares it with the one on the screen.
+    (`lab.plan`), the story shown (`lab.correlation`, a key or a correlation id), the moment in seconds
+    (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`), `lab.tabs`, and ▶ (`lab.play.playing`,
+    `lab.play.speed`, `lab.play.loop`). Without a browser, `lab.play.advance(0.5)` plays for half a second.
+    `lab.keep.click()` keeps the run as `lab.kept`, and a tab compares it with the run on the screen.
 
-    The outcome is in `lab.run`, `lab.verdicts`, `lab.error`, `lab.printed`, `lab.code`,
-    `lab.summary()` and `lab.picture()`."""
+    The results are `lab.run`, `lab.verdicts`, `lab.error`, `lab.printed`, `lab.code`, `lab.summary()`
+    and `lab.picture()`."""
 
     def __init__(
         self,
@@ -95,7 +94,7 @@ class Laboratory(Settling):
         self._asked = asked = FaultsAsked(self._simulate_and_show, deploys)
         self.point, self.action, self.nth, self.plan = asked.exactly
         vars(self).update(asked.rates)
-        self._story: str | None = None  # that is asked for, if there is such a one
+        self._story: str | None = None  # the requested story, if the run has it
         self.correlation = ipywidgets.Combobox(
             placeholder="key or correlation id", continuous_update=False, layout=AUTO
         )
@@ -129,17 +128,17 @@ class Laboratory(Settling):
 
     @property
     def faults(self) -> list[AnyFault]:
-        """The faults that the widgets ask for, as `simulate` takes them."""
+        """The faults that the widgets request, for `simulate`."""
         return self._asked.read()[0]
 
     @property
     def kept(self) -> Run | None:
-        """The run that was kept, to be compared with the one on the screen."""
+        """The kept run, to compare with the run on the screen, or None."""
         return self._kept.run
 
     @property
     def code(self) -> str:
-        """The line that makes the run on the screen again, and the one that draws a part of it."""
+        """The code that makes the run on the screen again, and draws its story if one is chosen."""
         names = Names(self._notebook, "Laboratory")
         code = self._call(names)
         story = f", correlation={names.of(self._story, '')}" if self._story else ""
@@ -165,15 +164,15 @@ class Laboratory(Settling):
 
     @property
     def printed(self) -> str:
-        """What handlers and claims printed in the run on the screen; of much, the beginning."""
+        """The text that handlers and claims printed in the run on the screen. Long text is cut off."""
         return str(self._printed)
 
     def summary(self) -> Text:
-        """The code, the verdicts and the error, as text: equal for equal screens."""
+        """The code, the verdicts and the error as text. It is equal for equal screens."""
         return Text("\n".join(filter(None, [self.code, *map(str, self.verdicts), self.error])))
 
     def picture(self) -> view.Picture:
-        """The screen as one still picture: the timeline, the verdicts, the line of code."""
+        """The screen as a still picture: the timeline, the verdicts, the error and the code."""
         if self.run is None:
             raise Misuse(f"there is no run to show: {self.error}")
         timeline = draw(self.run, self._excerpt, self.cursor.value, view.scene.WIDTH)
@@ -185,13 +184,13 @@ class Laboratory(Settling):
         return {name: knob.value for name, knob in self.knobs.items()}
 
     def _simulate_and_show(self) -> None:
-        """Simulate what the knobs ask for, show it and judge it."""
+        """Simulate with the current settings, show the run and judge it."""
         self._raised, self.verdicts, self._printed = "", [], Printed()
         with self.settling(), printing(self._printed):
             self._simulate()
         if self.run is not None:
             self._take_on(self.run)
-        late = self._tabs.visible == TITLE  # all faults take seconds: no verdict waits for them
+        late = self._tabs.visible == TITLE  # exploring takes seconds, so verdicts come first
         if not late:
             self._show()
         if self.run is not None:
@@ -200,7 +199,7 @@ class Laboratory(Settling):
             if self.run is not None and not self._raised:
                 with printing(self._printed):
                     self.verdicts = self._judged(self.run)
-        finally:  # if the learner interrupts a claim, no verdict of the run before is left
+        finally:  # even if a claim is interrupted, so that no old verdict remains
             self._chips.value = html.chips(self.claims, self.verdicts)
             self._tabs.message.value = html.messages(self.error, self.verdicts, self._printed)
             self._code.value = html.code(self.code)
@@ -218,7 +217,7 @@ class Laboratory(Settling):
                 self._simulated = simulated
             faults, self.error = self._asked.read()
             self.run = simulate(system, workload, seed=self.seed.value, faults=faults)
-        except Exception as error:  # of the learner's code: it belongs on the panel, not in a log
+        except Exception as error:  # in the learner's code: shown in the panel, not in a log
             self._raised, self.error = type(error).__name__, html.error_text(error)
             if (so_far := getattr(error, "run", None)) is not None:
                 self.run = so_far
@@ -231,14 +230,14 @@ class Laboratory(Settling):
         for claim in self.claims:
             try:
                 verdicts.append(run.check(claim))
-            except Exception as error:  # of the learner's code
+            except Exception as error:  # in the learner's code
                 self.error = html.error_text(error)
         return verdicts
 
     # -- showing
 
     def _take_on(self, run: Run) -> None:
-        """Offer what the run has: tabs, stories, and the moments of the story that is shown."""
+        """Offer the tabs and stories of a run, and the moments of the story that is shown."""
         self._tabs.offer_for(run, (*self._simulated, self.seed.value))
         self.correlation.options = story_names(run.journal)[:SUGGESTED]
         self._story = self.correlation.value.strip() or None
@@ -251,11 +250,11 @@ class Laboratory(Settling):
 
     def _show(self) -> None:
         self._draw()
-        time.sleep(0.0005)  # the kernel's sending thread has its turn; else it waits 5 ms for it
-        self.cursor.show()  # after the picture: a browser takes one message after the other
+        time.sleep(0.0005)  # lets the kernel's sending thread run, which otherwise takes 5 ms
+        self.cursor.show()  # after the picture, because a browser handles one message at a time
 
     def _draw(self) -> None:
-        """Draw the visible tab, at the cursor."""
+        """Draw the visible tab at the cursor."""
         if self.run is not None:
             now = self.play.seconds
             self._tabs.draw(self.run, self._excerpt, self.cursor.value, self._story, now)
@@ -263,12 +262,12 @@ class Laboratory(Settling):
             self._code.value = html.code(self.code)
 
     def _draw_between(self) -> None:
-        """Draw a time between two moments, if the visible tab shows any."""
+        """Draw a time between two moments, if the visible tab shows such times."""
         if self._tabs.moves:
             self._draw()
 
     def _ask_for(self, schedule: Schedule) -> None:
-        """Ask for the fault of a schedule and nothing else, and look at the moment when it strikes."""
+        """Set the widgets to the fault of a schedule, and move the cursor to the moment at which it strikes."""
         with self.settling():
             self.correlation.value = ""
         fault = schedule.faults[0]
@@ -276,7 +275,7 @@ class Laboratory(Settling):
         journal = self.run.journal if self.run is not None else ()
         struck = next((step for step in journal if step.fault == fault.do), None)
         if struck is not None:
-            # Of a long run, not all is shown.
+            # A long run is not shown in full.
             if struck.envelope and struck not in self._excerpt.rows:
                 self.correlation.value = struck.envelope.correlation or ""
             self.cursor.value = struck.time / 1000

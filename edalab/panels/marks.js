@@ -47,7 +47,7 @@ function render({ model, el }) {
     fold();
     cell.focus();
   });
-  // Once the kernel has taken a pick, another tab is open: bring it in sight, on a wide page with all above it.
+  // After the kernel has handled a pick, another tab is open. Scroll to it or, on a wide page, to the whole panel.
   const show = (panel) =>
     (panel.clientWidth > 800 ? panel : panel.querySelector(".edalab-right")).scrollIntoView({ block: "start" });
   model.on("change:picked", () => model.get("picked") || requestAnimationFrame(() =>

@@ -6,7 +6,7 @@ function name(panel) {
     if (words && part.ariaLabel !== words) part.ariaLabel = words;
   }
 }
-const seen = new WeakMap();  // where the cursor of a picture was
+const seen = new WeakMap();  // the last position of each picture's cursor
 function follow(panel) {
   const colour = getComputedStyle(panel.querySelector(".edalab-panel")).getPropertyValue("--edalab-cursor").trim();
   for (const line of panel.querySelectorAll(`.edalab-picture g[stroke="${colour}"] path`)) {
@@ -14,7 +14,7 @@ function follow(panel) {
     if (sheet.scrollWidth <= sheet.clientWidth) continue;
     const { left, width } = sheet.getBoundingClientRect();
     const x = line.getBoundingClientRect().left - left, at = Math.round(x + sheet.scrollLeft);
-    // It opens at its left, with the names of the lanes; a reader may scroll away from a cursor that stands still.
+    // A picture opens at its left, with the names of the lanes. A reader may scroll away from a cursor that does not move.
     if (seen.has(sheet) && seen.get(sheet) !== at && (x < 40 || x > width - 40)) sheet.scrollLeft = at - width / 2;
     seen.set(sheet, at);
   }

@@ -1,6 +1,6 @@
-const PATIENCE = 2;  // s: a kernel that does not answer for so long is gone, or busy
+const PATIENCE = 2;  // s after which a kernel that does not answer is gone or busy
 export default () => {
-  let last = 0, waited = 0;  // of the model, not of a view: a panel may be shown twice
+  let last = 0, waited = 0;  // of the model, not of a view, because a panel may be shown twice
   function render({ model, el }) {
     // JupyterLab would take Enter and the space bar for its own.
     el.setAttribute("data-lm-suppress-shortcuts", "true");

@@ -1,4 +1,4 @@
-"""▶: the cursor moves by itself, at the pace of a timeline's axis."""
+"""The ▶ button: the cursor moves by itself, at the pace of a timeline's axis."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -12,20 +12,20 @@ from .controls import Settling, front_end
 from .time_slider import Moments
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
-STEP = 0.75  # s that a moment stays where the cursor steps from one to the next
-_GAP, _PX = 27, 60  # px of an axis for each pair of moments; px that pass in a second
+STEP = 0.75  # s for each moment, if the cursor steps from one to the next
+_GAP, _PX = 27, 60  # px of an axis for each pair of moments; px per second
 
 
 class Player(Settling, anywidget.AnyWidget):
-    """A ▶ that moves a cursor, with a speed and a loop; they work by mouse and keyboard.
+    """A ▶ button that moves a cursor, with a speed and a loop, by mouse or keyboard.
 
-    `.playing`, `.speed` (one of SPEEDS) and `.loop` can be read and set. The browser tells how much
-    time has passed; without one, `.advance(seconds)` does. `.seconds` is the time that is shown,
-    which may lie between two moments of the cursor. Where the system asks for reduced motion
-    (`.calm`), or the cursor has no times between its moments, it steps from moment to moment.
+    `.playing`, `.speed` (one of SPEEDS) and `.loop` can be read and set. The browser reports how
+    much time has passed. Without a browser, call `.advance(seconds)`. `.seconds` is the time shown,
+    which may be between two moments of the cursor. The cursor steps from moment to moment if the
+    system prefers reduced motion (`.calm`), or if there are no times between its moments.
 
-    Pressed at the end, it begins again. Whoever moves the cursor by hand stops it. In another run
-    it goes on from where the cursor is."""
+    At the end, ▶ starts from the beginning. Moving the cursor by hand stops it. In a new run, it
+    continues from the position of the cursor."""
 
     _esm = front_end("player.js")
     playing = traitlets.Bool(False).tag(sync=True)
@@ -33,33 +33,33 @@ class Player(Settling, anywidget.AnyWidget):
     loop = traitlets.Bool(False).tag(sync=True)
     calm = traitlets.Bool(False).tag(sync=True)
     clock = traitlets.Float(0.0).tag(sync=True)
-    # The last `clock`: tells the browser that a kernel is there.
+    # The last `clock`, by which the browser knows that a kernel is running.
     heard = traitlets.Float(0.0).tag(sync=True)
     what = traitlets.Unicode("").tag(sync=True)
     speeds = traitlets.List([*SPEEDS]).tag(sync=True)
 
     def __init__(self, cursor: Moments, changed: Callable[[], None] | None = None, what: str = ""):
-        """`changed` is called where the time shown changes and the cursor does not: None if it has
-        no times between its moments. `what` is what is played, where a panel has several."""
+        """`changed` is called when the time shown changes and the cursor does not. It is None if there
+        are no times between moments. `what` names the player if a panel has several."""
         super().__init__(what=f" {what}" if what else "")
         self.add_class("edalab-player")
         self._cursor, self._changed = cursor, changed
         self._shown: tuple[Any, int, float, float] | None = None  # times, index, place and time
-        self._axis: tuple[Any, list[float]] | None = None  # times, and their places
+        self._axis: tuple[Any, list[float]] | None = None  # times, and when each is reached (s)
         self._clock = 0.0
         self.watch(self._started_or_stopped, self, trait="playing")
         self.watch(self._ticked, self, trait="clock")
         self.watch(self._moved, cursor.slider)
-        # At an end a button moves no slider.
+        # At an end, a button does not move the slider.
         self.watch(lambda: self.set_trait("playing", False), cursor.back, cursor.forward)
 
     @property
     def seconds(self) -> Any:
-        """The time that is shown: that of the cursor, or while it plays one between two moments."""
+        """The time shown: that of the cursor or, during play, one between two moments."""
         return self._cursor.value if (shown := self._at_cursor()) is None else shown[3]
 
     def advance(self, seconds: float) -> None:
-        """Play on for so long, in seconds of whoever watches."""
+        """Play for `seconds` of real time, multiplied by `.speed`."""
         if not self.playing:
             return
         stops, places, length = self._course()
@@ -79,14 +79,14 @@ class Player(Settling, anywidget.AnyWidget):
         return self.calm or self._changed is None
 
     def _at_cursor(self) -> tuple[Any, int, float, float] | None:
-        """What is shown, unless the cursor was moved since, or has the moments of another run."""
+        """What was shown last, unless the cursor was moved since or has the moments of another run."""
         shown, cursor = self._shown, self._cursor
         still = shown and shown[0] is cursor.times and shown[1] == cursor.index
         return shown if still else None
 
     def _course(self) -> tuple[Sequence[int], list[float], float]:
-        """Where the cursor stops, when it comes there, and when it begins again, in seconds: from
-        stop to stop, or as evenly as a cursor runs along the axis of a timeline."""
+        """The stops of the cursor, when it reaches each, and the length of a round, in seconds. Stops are
+        evenly spaced in time, or placed as on the axis of a timeline."""
         times, stops = self._cursor.times, self._cursor.stops
         if self._steps:
             return stops, [STEP * number for number in range(len(stops))], STEP * len(stops)
@@ -97,7 +97,7 @@ class Player(Settling, anywidget.AnyWidget):
         return stops, places, places[-1]
 
     def _show(self, at: float) -> None:
-        """Show the time at a place: so many seconds after the beginning of the run."""
+        """Show the time that is reached `at` seconds after the start of the play."""
         cursor, (stops, places, _) = self._cursor, self._course()
         number = bisect_right(places, at) - 1
         index = stops[number]
@@ -112,7 +112,7 @@ class Player(Settling, anywidget.AnyWidget):
             elif self._changed is not None and not self.calm:
                 self._changed()
 
-    # -- what happens to it
+    # -- reactions
 
     def _started_or_stopped(self) -> None:
         if self.playing and self._cursor.index >= self._cursor.stops[-1]:
@@ -124,7 +124,7 @@ class Player(Settling, anywidget.AnyWidget):
         self.heard = self.clock
         try:
             self.advance(max(0.0, passed))
-        except BaseException:  # the learner interrupts a picture, say
+        except BaseException:  # for example if the learner interrupts a picture
             self.playing = False
             raise
 

@@ -1,4 +1,4 @@
-"""The laboratory's tabs: pictures, states and tables of a run, of which only the visible one is drawn."""
+"""The laboratory's tabs: pictures, states and tables of a run. Only the visible tab is drawn."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,16 +21,16 @@ from .frame import WIDTH
 from .kept import Kept
 
 SAGA, STATE, COMPARE = "Saga", "State", "Compare"
-# Saga for a run with sagas only, Compare once a run is kept.
+# Saga only for a run with sagas, Compare only if a run is kept.
 TABS = ("Timeline", "Flow", SAGA, STATE, "Tables", COMPARE)
 
 
 class Tabs(Settling):
-    """The tabs, in `.widget`, each below the `.message` of the panel; `.names` are those on offer.
+    """The tabs, in `.widget`, each with the `.message` of the panel above it. `.names` are those offered.
 
-    `ledger` is as `saga_map` takes it, `kept` the run to compare with. `changed` is called when another
-    tab is looked at, `choose` with a schedule that is picked among all faults, which are on offer only
-    if there are claims."""
+    `ledger` is the argument of `saga_map`, and `kept` the run to compare with. `changed` is called when
+    another tab is opened. `choose` is called with the schedule picked in the tab of every fault, which
+    is offered only if there are claims."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Tabs(Settling):
     ):
         self._ledger, self._kept = ledger, kept
         self._sagas = False
-        self._flow: FlowMoments | None = None  # of the last run that the tab showed
+        self._flow: FlowMoments | None = None  # of the run that the tab showed last
         self._wanted: tuple = ()  # system, its revision, workload and seed of the run
         self.every_fault = EveryFault(claims, choose) if claims else None
         self.message = ipywidgets.HTML()
@@ -50,7 +50,7 @@ class Tabs(Settling):
         contents: dict[str, ipywidgets.Widget] = dict(self.sheets)
         if self.every_fault:
             contents[TITLE] = self.every_fault.widget
-        # The message is one line or ten: below the tabs, it moves nothing that one clicks.
+        # The message has one line or ten. Below the row of tabs, it does not move them.
         self._pages = {
             name: ipywidgets.VBox([self.message, content]) for name, content in contents.items()
         }
@@ -65,9 +65,9 @@ class Tabs(Settling):
         return self.names[self.widget.selected_index or 0]
 
     def offer_for(self, run: Run, simulated: tuple) -> None:
-        """Offer the tabs that this run has, and stay with the visible one if it is among them.
+        """Offer the tabs of this run, and keep the visible tab if it is among them.
 
-        The number of broken runs in a title goes if it is not that of what was simulated."""
+        The number of broken runs is removed from a title if it belongs to another simulation."""
         self._sagas, self._wanted = has_sagas(run), simulated
         self._offer()
         if self.every_fault and self.every_fault.tried != simulated:
@@ -75,15 +75,15 @@ class Tabs(Settling):
 
     @property
     def moves(self) -> bool:
-        """Whether the visible tab shows times at which nothing happens, too."""
+        """Whether the visible tab also shows times at which nothing happens."""
         return self.visible in ("Timeline", "Flow")
 
     def draw(
         self, run: Run, excerpt: Excerpt, seconds: float, story: str | None, now: float
     ) -> None:
-        """Draw the visible tab: an excerpt of the run, the state at the cursor, the saga of a story,
-        the run that is kept beside this one, or all faults of what was simulated. `story` is the one
-        that is asked for, `now` is the time shown, at the cursor or later."""
+        """Draw the visible tab. `seconds` is the time of the cursor, `story` the requested story, and
+        `now` the time shown, which is at the cursor or later. The tab of every fault explores what
+        was simulated."""
         if self.visible == TITLE and self.every_fault:
             system, _, workload, seed = self._wanted
             self.every_fault.show(system, workload, seed)
@@ -92,7 +92,7 @@ class Tabs(Settling):
             try:
                 with quiet():
                     content = self._content(run, excerpt, seconds, story, now)
-            except Exception as error:  # of a ledger, say, which is the learner's code
+            except Exception as error:  # for example in a ledger, which is the learner's code
                 content = html.error(html.error_text(error))
             self.sheets[self.visible].value = content
         self.widget.set_title(self.names.index(STATE), f"State at {seconds:g} s")
@@ -106,7 +106,7 @@ class Tabs(Settling):
             case "Flow":
                 if self._flow is None or self._flow.run is not run:
                     self._flow = FlowMoments(run)
-                # Of all that happened, the last moment shown may be before the end of the run.
+                # A whole run may end after the last moment, because idle timers are hidden.
                 of_run = excerpt.whole and not excerpt.one_story
                 over = of_run and seconds >= excerpt.last / 1000
                 time = run.end if over else now * 1000

@@ -1,4 +1,4 @@
-"""Sliders over the moments of a run, and over days or the events of a store."""
+"""Sliders over the moments of a run, and over the days or events of a store."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -14,7 +14,7 @@ from ..view.calendar import DAY, Calendar
 from . import html
 from .controls import Settling
 
-_DAYS = 1_500  # a slider over more days than that would leave none to the hand
+_DAYS = 1_500  # at most, so that a single day can be selected by hand
 
 
 def end_of_day(at: int) -> int:
@@ -24,15 +24,15 @@ def end_of_day(at: int) -> int:
 class Moments(Settling):
     """A slider over the moments at which something happened, with buttons `.back` and `.forward`.
 
-    `.value` is the time in seconds; any other time is taken to the last moment before it. (An
-    IntSlider: in the browser a SelectionSlider keeps the range of its first options.)"""
+    `.value` is the time in seconds. Setting another time selects the last moment before it. (It is
+    an IntSlider, because a SelectionSlider in the browser keeps the range of its first options.)"""
 
     def __init__(self, changed: Callable[[], None]):
         layout = {"flex": "1 1 auto", "width": "auto"}
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)
         self.slider.tooltip = "moment"
         self.times: list[Any] = [0.0]  # seconds, or µs since 1970
-        self.stops: Sequence[int] = [0]  # where the buttons and a player go
+        self.stops: Sequence[int] = [0]  # indices at which the buttons and a player stop
         self.index = 0
         self._changed, self._wanted = changed, math.inf
         self.watch(self._moved, self.slider)
@@ -42,8 +42,13 @@ class Moments(Settling):
         self.watch(lambda: self.step(-1), self.back)
         self.watch(lambda: self.step(1), self.forward)
         layout = {"width": "60px", "margin": "0 8px"}
+<<<<<<< HEAD
         self.time = ipywidgets.Label(layout=layout)
         # Where a row is too narrow for all, the slider with its buttons has the next one: 150 px at least.
+=======
+        self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(layout=layout)
+        # In a narrow row, the slider wraps with its buttons, and is at least 150 px wide.
+>>>>>>> main
         self._track = ipywidgets.HBox(
             [self.back, self.slider, self.forward],
             layout={"flex": "1 1 318px", "align_items": "center"},
@@ -64,17 +69,17 @@ class Moments(Settling):
         self.time.value = f"{round(seconds, 3):g} s"
 
     def step(self, by: int) -> None:
-        """Go to the next stop (1) or the one before (-1), if there is one."""
+        """Move to the next stop (1) or the previous one (-1), if there is one."""
         stops = [stop for stop in self.stops if (stop - self.index) * by > 0]
         if stops:
             self.slider.value = stops[0] if by > 0 else stops[-1]
 
     def offer(self, times: list[Any], stops: Sequence[int] = ()) -> None:
-        """Take on the moments of another run, and the places of its stops: without any, all are
-        stops. The slider moves with the next `show`.
+        """Adopt the moments of another run and the indices of its stops, by default all moments. The
+        slider moves at the next `show`.
 
-        It stays near the time to which the learner moved it, or at the end: near the moment found
-        for the last run, it would creep back from run to run."""
+        It stays near the time to which the learner moved it, or at the end. If it stayed near the
+        moment found for the last run, it would drift back from run to run."""
         self.times = times or [0.0]
         self.stops = stops or range(len(self.times))
         self.index = self._find(self._wanted)
@@ -82,7 +87,7 @@ class Moments(Settling):
     def show(self) -> None:
         """Move the slider to `index`."""
         with self.settling():
-            # In a message of its own: a browser clips a value that comes with a new maximum.
+            # Two messages, because a browser clips a value that arrives with a new maximum.
             self.slider.max = max(1, len(self.times) - 1)
             self.slider.value = self.index
         self._write()
@@ -101,12 +106,12 @@ class Moments(Settling):
 
 
 class TimeSlider(Moments):
-    """A slider for `until=` or `as_of=`, with a `.field` in which a time can be typed. The buttons go
+    """A slider for `until=` or `as_of=`, with a `.field` in which a time can be typed. The buttons move
     from event to event.
 
-    `.value` is a time as a store takes it. Of any other time than its own moments, the slider goes
-    to one by which the same events had come, or to its nearer end. `.message` says what is wrong
-    with the text in the field, which stays there."""
+    `.value` is a time for a store. If it is set to a time that is not a moment of the slider, the
+    slider moves to one by which the same events have happened, or to its nearer end. `.message`
+    explains a text in the field that is not a time, and the text remains."""
 
     def __init__(self, keyword: str, name: str, changed: Callable[[], None]):
         super().__init__(changed)
@@ -124,12 +129,12 @@ class TimeSlider(Moments):
 
     @property
     def now(self) -> bool:
-        """Whether no event comes later."""
+        """Whether no event is later."""
         return self.times[self.index] >= self._last
 
     @property
     def value(self) -> str | float:
-        """A date, which means its end; else text with the time, or seconds of virtual time."""
+        """A date, which means the end of that day, or text with a time, or seconds of virtual time."""
         return self._value_at(self.index)
 
     @value.setter
@@ -143,13 +148,13 @@ class TimeSlider(Moments):
     def offer_events(
         self, events: list[int], every: list[int], part: tuple[int, int], calendar: Calendar
     ) -> None:
-        """Take on moments (µs since 1970): the `events` that the buttons go to, and from the first
-        to the last moment of `part` all days, or `every` moment at which something happened."""
+        """Adopt moments (µs since 1970). The buttons stop at `events`. The slider covers all days of
+        `part`. In virtual time, or if there are few days or too many, it covers `every` moment in it."""
         self.calendar, self._moments = calendar, sorted(set(every))
         first, last = part[0], max([part[1], *events])
         times = self._moments
         if not calendar.virtual and 1 < last // DAY - first // DAY < _DAYS:
-            # Days, and what else happened before the last event of a day.
+            # Days, and the moments before the last one of each day.
             last = end_of_day(last)
             earlier = [at for at, after in pairwise(times) if at // DAY == after // DAY]
             times = sorted({*earlier, *range(end_of_day(first), last + 1, DAY)})
@@ -168,13 +173,13 @@ class TimeSlider(Moments):
         return as_datetime(at).isoformat().replace("+00:00", "Z")
 
     def _find(self, time: float) -> int:
-        # What happened earlier on a day may have its place at the end of the day.
+        # The last moment of a day is represented by the end of that day.
         count = bisect_right(self._moments, time)
         event = bisect_left(self.times, self._moments[count - 1]) if count else 0
         return min(max(super()._find(time), event), len(self.times) - 1)
 
     def _type(self) -> None:
-        """Go to the time in the field, or say how a time is written."""
+        """Move to the time in the field, or show how to write a time."""
         text, wanted = self.field.value.strip(), None
         try:
             given = float(text.removesuffix("s")) if self.calendar.virtual else text
@@ -187,7 +192,7 @@ class TimeSlider(Moments):
         self._go(wanted, text)
 
     def _go(self, at: int, given: object) -> None:
-        """Go to a moment; or to one by which the same had come, or to the nearer end, and say so."""
+        """Move to a moment, or else to one with the same events or to the nearer end, with a message."""
         self.slider.value = self._find(at)
         self._write()
         came = bisect_right(self._moments, at)
@@ -211,8 +216,8 @@ class TimeSlider(Moments):
         self.message.layout.display = "" if sentence else "none"
 
     def _renew_slider(self, last: int) -> None:
-        """Make a slider for each range: in the browser the keys End and Page Up keep to the range
-        with which a slider began."""
+        """Create a new slider if the range changes, because in the browser the keys End and Page Up keep
+        the range with which a slider was created."""
         if last == self.slider.max:
             return
         old, layout = self.slider, self.slider.layout

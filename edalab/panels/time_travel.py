@@ -1,4 +1,4 @@
-"""Time travel: what a state was, what it was believed to be, why, and what was learned since."""
+"""Time travel: what a state was and was believed to be, why, and what was learned since."""
 
 import re
 import sys
@@ -31,21 +31,21 @@ from .time_slider import TimeSlider, end_of_day
 
 
 class TimeTravel(Settling):
-    """A panel over `store.state`: `store`, `stream` (None: all streams), `fold` and `start` are its
-    arguments, `value` is that of `view.as_of`.
+    """A panel for `store.state`, with sliders for `until` and `as_of`. `stream` (None: all streams),
+    `fold` and `start` are arguments of `store.state`, and `value` is that of `view.as_of`.
 
         TimeTravel(store, "account-7", balance, 0, since="2026-03-01", until="2026-03-31")
 
-    `since` and `until` bound the part of the time that the picture shows and the sliders go through,
-    not what is folded: the state at `since` is that to which all events before it have led.
+    `since` and `until` limit the time that the picture shows and the sliders cover, but not what is
+    folded, so the state at `since` includes all events before it.
 
-    Every widget is an attribute that works without a browser: `travel.stream.value = "account-8"`,
-    `travel.until.value = "2026-03-22"` (by when things happened), `travel.as_of.value =
-    "2026-03-24"` (as it was known), `travel.until.field.value = "2026-03-22"` (as if typed),
-    `travel.until.back.click()`, and ▶ beside each, `travel.play["until"].playing`, which goes from
-    event to event. The answers are `travel.state`, `travel.now` (the same, as known now),
-    `travel.code`, `travel.error`, `travel.summary()` and `travel.picture()`. Raises Misuse for a
-    `since` or an `until` that is no time, and for a `since` that is not before `until`."""
+    Every widget is an attribute, and works without a browser: `travel.stream.value = "account-8"`,
+    `travel.until.value = "2026-03-22"` (events that happened by then), `travel.as_of.value =
+    "2026-03-24"` (events known then), `travel.until.field.value = "2026-03-22"` (as if typed),
+    `travel.until.back.click()`, and a ▶ for each, `travel.play["until"].playing`, which moves from
+    event to event. The results are `travel.state`, `travel.now` (the same, as known now),
+    `travel.code`, `travel.error`, `travel.summary()` and `travel.picture()`. Raises Misuse if
+    `since` or `until` is not a time, or if `since` is not before `until`."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class TimeTravel(Settling):
 
     @property
     def code(self) -> str:
-        """The line that asks for the state on the screen."""
+        """The code that computes the state on the screen."""
         names, until, known = Names(self._notebook, "TimeTravel"), self.until, self.as_of
         store = names.of(self._store, "store")
         arguments = [names.of(self.stream.value, "stream"), names.of(self._fold, "fold")]
@@ -99,7 +99,7 @@ class TimeTravel(Settling):
         return names.whole(f"{store}.state({', '.join(arguments)})  # {outcome}")
 
     def summary(self) -> Text:
-        """The question and the answer as text: equal where the same is on the screen."""
+        """The code and its results as text. It is equal for equal screens."""
         words = self._calendar.words
         learned = "; ".join(
             f"{event_text(fact)}, happened {words(fact.happened_at)}, recorded {words(fact.recorded_at)}"
@@ -109,11 +109,11 @@ class TimeTravel(Settling):
         return Text(f"{self.code}\n{self.error or f'as known now: {shown(self.now)}{since}'}")
 
     def picture(self, width: int = view.scene.WIDTH) -> view.Picture:
-        """What is on the screen as one still picture."""
+        """The screen as a still picture."""
         return still(self._draw(width), [], self.error, self.code)
 
     def _choose(self) -> None:
-        """Take on the moments of another stream."""
+        """Adopt the moments of another stream."""
         facts = self._store.read(self.stream.value)
         every = [at for fact in facts for at in (fact.happened_at, fact.recorded_at)]
         self._calendar = Calendar(every or [0])
@@ -134,14 +134,14 @@ class TimeTravel(Settling):
             with quiet(), watched(getattr(self._fold, "__name__", "the fold"), patience=6):
                 self._ask(self._store.read(self.stream.value))
                 self._picture.value = html.picture(self._draw(WIDTH))
-        except Exception as error:  # of the learner's fold: the panel shows it, not a log
+        except Exception as error:  # in the learner's fold: shown in the panel, not in a log
             self.error, self._hindsight = html.error_text(error), None
             self._picture.value = html.error(self.error)
             self._states.value = self._since.value = self._why.value = ""
         self._code.value = html.code(self.code)
 
     def _ask(self, facts: list[StoredEvent]) -> None:
-        """Fold the stream once for each of the two times; table, states and picture share it."""
+        """Fold the stream once as known now and once as known then, for the table, states and picture."""
         until, known = (
             to_microseconds(bound.value, f"{bound.keyword}=", bound=True)
             for bound in (self.until, self.as_of)
@@ -150,7 +150,7 @@ class TimeTravel(Settling):
         facts = sorted(facts, key=lambda fact: (fact.happened_at, fact.position))
         happened = [fact for fact in facts if fact.happened_at <= until]
         printed = Printed()
-        with printing(printed):  # of all the folds, in that of the state on the screen
+        with printing(printed):  # only the output of this fold is shown
             then = replay.course([fact for fact in happened if fact.recorded_at <= known])
         self._hindsight = hindsight = Hindsight(facts, replay)
         course = hindsight.course
@@ -159,13 +159,13 @@ class TimeTravel(Settling):
         as_known = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"
         states = {as_known: self.state, "as known now": self.now, "at the end": course[-1].state}
         rows = [(name, shown(state, 40)) for name, state in states.items()]
-        # In small letters, and a long state can be scrolled to.
+        # In a sheet, with small letters and a scroll bar for long states.
         self._states.value = html.sheet(html.table(("", ""), rows))
         self._since.value = self._learned_since()
         self._why.value = html.in_full(printed) + html.sheet(self._reasons(then))
 
     def _learned_since(self) -> str:
-        """What was recorded only after the time `as_of`: it stands beside the picture."""
+        """The events that were recorded only after the time `as_of`, for the column next to the picture."""
         count = counted(len(self._learned), "event") if self._learned else "nothing"
         parts = [f"<div>{count} (<code>store.difference</code>)</div>"]
         for fact in self._learned[: html.ROWS]:
@@ -204,5 +204,5 @@ class TimeTravel(Settling):
 
 
 def _natural(name: str) -> list[str]:
-    """Sorts account-9 before account-13."""
+    """A sort key that puts account-9 before account-13."""
     return [part.zfill(20) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

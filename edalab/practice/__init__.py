@@ -1,4 +1,4 @@
-"""Practice: commit to an answer, then look."""
+"""Exercises, predictions and progress, for learners and their teachers."""
 
 from .check import Result, check, figures
 from .classroom import classroom, hand_in

@@ -1,4 +1,4 @@
-"""A learner's function, as an exercise calls it: no other cell can have changed what it uses."""
+"""A learner's function as an exercise calls it: with globals that no other cell has changed."""
 
 import dis
 import inspect
@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import Misuse, is_of_a_library, line_of, line_raised, shown
 from ..model import Command, Event, Message, Query, declared_in
 
-_STUB = set(  # what a function consists of that has a docstring and `raise NotImplementedError`
+_STUB = set(  # opcodes of a function with only a docstring and `raise NotImplementedError`
     "RESUME NOP LOAD_CONST RETURN_VALUE RETURN_CONST RETURN_GENERATOR POP_TOP LOAD_GLOBAL "
     "RAISE_VARARGS PUSH_NULL PRECALL CALL CACHE CALL_INTRINSIC_1 RERAISE STOP_ITERATION_ERROR "
     "COPY_FREE_VARS".split()
@@ -24,12 +24,12 @@ _DEFINED = (types.FunctionType, property, classmethod, staticmethod)
 
 
 class Answer:
-    """A learner's function with globals of its own: the notebook's, under the exercise's `names`.
+    """A learner's function with globals of its own: the notebook's, then the exercise's `names`.
 
-    The learner's other functions that it calls see the same globals. A function of the notebook comes
-    before the exercise's of that name, and so does a message class that is declared in the same way,
-    or has further fields with defaults. Raises Misuse if `given` is no function, or takes other
-    parameters than `takes`.
+    The learner's other functions that it calls share these globals. The notebook's functions
+    replace the exercise's of the same name, and so do its message classes that are declared in the
+    same way, or have further fields with defaults. Raises Misuse if `given` is not a function, or
+    if its parameters are not those in `takes`.
     """
 
     def __init__(self, given: object, takes: str, names: dict[str, Any]):
@@ -44,15 +44,15 @@ class Answer:
             if own and isinstance(names.get(name, value), types.FunctionType):
                 self.globals[name] = self._copied(value)
         self.function = self._copied(self.given)
-        self.is_apart = False  # in a process of its own
-        self.last: Any = None  # how to come to the end of the trial once more
-        self.again: Any = None  # and the same, to go straight there
+        self.is_apart = False  # whether it runs in a separate process
+        self.last: Any = None  # how to repeat the trial's last run
+        self.again: Any = None  # set to an earlier `last`: repeat only that run
         _check_parameters(self.given, takes)
         self._before = self._outside()
 
     @contextmanager
     def at_home_in(self, module: str) -> Generator[None]:
-        """Within it, the exercise in this module works with the learner's own message classes."""
+        """A context in which the exercise in this module uses the learner's own message classes."""
         instead = {self.ours[name]: own for name, own in self.own.items()}
         rooms = [vars(room) for name, room in [*sys.modules.items()] if name.startswith(module)]
         held = [(room, name, value) for room in rooms for name, value in room.items() if instead]
@@ -68,12 +68,12 @@ class Answer:
 
     @property
     def attempted(self) -> bool:
-        """Whether there is more in it than a docstring and `raise NotImplementedError`, `...` or `pass`."""
+        """Whether it has more than a docstring and `raise NotImplementedError`, `...` or `pass`."""
         code = self.given.__code__
         steps = list(dis.get_instructions(code))
         if {step.opname for step in steps} - _STUB or set(code.co_names) - {"NotImplementedError"}:
             return True
-        # A text is the error's, or else what the function returns, and so an attempt.
+        # A text is the error's message, or else a return value, and so an attempt.
         text = str if code.co_names else ()
         constants = [s.argval for s in steps if s.opname in ("LOAD_CONST", "RETURN_CONST")]
         return any(
@@ -81,7 +81,7 @@ class Answer:
         )
 
     def call(self) -> Any:
-        """What the function returns, of an exercise that asks for a value."""
+        """The function's return value, if the exercise asks for one. Raises Misuse for an await."""
         returned = self.function()
         if inspect.iscoroutine(returned):
             try:
@@ -95,20 +95,20 @@ class Answer:
 
     @property
     def changed(self) -> str:
-        """The first name outside of the function whose value it has changed; "" if there is none."""
+        """The first name outside of the function whose value it changed; "" if there is none."""
         now = self._outside()
         return next(
             (name for name in [*self._before, *now] if self._before.get(name) != now.get(name)), ""
         )
 
     def where_raised(self, error: BaseException) -> str:
-        """An exception with the line of the learner's code that raised it; "" if none of it did."""
+        """The learner's line that raised an exception, and the exception; "" if none did."""
         line = line_raised(error, lambda frame: frame.f_globals is self.globals)
         message = " ".join(str(error).split())[:200]
         return line and f"{line} raised {type(error).__name__}" + (message and f": {message}")
 
     def line_in(self, said: str) -> str:
-        """The innermost line of the learner's code in what faulthandler wrote; "" if there is none."""
+        """The innermost line of the learner's code in faulthandler's output, or ""."""
         known = [*self.globals.values(), self.function]
         codes = [c for f in known if isinstance(f, types.FunctionType) for c in _codes(f.__code__)]
         for path, number, name in re.findall(r'File "(.*)", line (\d+) in (.*)', said):
@@ -121,8 +121,8 @@ class Answer:
 
     @property
     def redefined(self) -> str:
-        """Which name of the exercise the function uses for something that the learner gave the same
-        name, in a sentence; "" if there is none."""
+        """A sentence about the first name of the exercise that the function uses and the learner
+        gave to something else; "" if there is none."""
         theirs = self.given.__globals__
         used = {name for f in self._reachable() for c in _codes(f.__code__) for name in _globals(c)}
         for name, ours in self.ours.items():
@@ -141,7 +141,7 @@ class Answer:
         return ""
 
     def _reachable(self) -> list[types.FunctionType]:
-        """The function, and those of the learner's that it uses, directly or not."""
+        """The function, and the learner's functions that it uses, directly or not."""
         ahead, found, theirs = [self.function], {}, self.given.__globals__
         while ahead:
             function = ahead.pop()
@@ -155,15 +155,15 @@ class Answer:
         return [*found]
 
     def _outside(self) -> dict[str, object]:
-        """The state of all that the code can reach and that outlives a call, by name: variables,
-        default values, and what is kept on functions."""
+        """The state of everything that the code can reach and that outlives a call, by name:
+        variables, default values, and attributes of functions."""
         state = {name: _state(self.globals[name]) for name in self.names if name in self.globals}
         for function in self._reachable():
             state |= {name: _state(value) for name, value in _reached(function).items()}
         return state
 
     def _copied(self, function: types.FunctionType) -> types.FunctionType:
-        """The function, among the exercise's globals."""
+        """A copy of the function that has the exercise's globals."""
         code, defaults = function.__code__, function.__defaults__
         copy = types.FunctionType(
             code, self.globals, function.__name__, defaults, function.__closure__
@@ -183,8 +183,8 @@ def _fields(thing: Any) -> list[str]:
 
 
 def _alike(theirs: Any, ours: Any) -> bool:
-    """Whether both are message classes that are declared in the same way, except for further fields with
-    defaults, and the learner's redefines nothing that the judge asks of a message."""
+    """Whether both are message classes declared in the same way, except for further fields with
+    defaults, and the learner's overrides nothing that the judge uses of a message."""
     if not (_has_fields_of(theirs, ours) and theirs.__declared__ == ours.__declared__):
         return False
     fields = ours.model_fields
@@ -195,7 +195,7 @@ def _alike(theirs: Any, ours: Any) -> bool:
 
 
 def _has_fields_of(theirs: Any, ours: Any) -> bool:
-    """Whether what is written for one of these message classes fits the other."""
+    """Whether code written for our message class also works with the learner's."""
     if not (_is_message(theirs) and _is_message(ours)):
         return False
     kinds, mine, more = {Event, Command, Query}, ours.model_fields, theirs.model_fields
@@ -204,19 +204,19 @@ def _has_fields_of(theirs: Any, ours: Any) -> bool:
 
 
 def _way(thing: Any) -> str:
-    """Where a message class is published, and by which field in order; "" of anything else."""
+    """The topic and the key of a message class, in words; "" for anything else."""
     said = thing.__declared__ if _is_message(thing) else None
     return f"topic={said.topic!r} and key={said.key!r}" if said else ""
 
 
 def _serves(theirs: Any, ours: Any) -> bool:
-    """Whether the learner's code means the same by this name as the exercise, or its own function."""
+    """Whether the learner's object fits in place of ours: as the same, a function, or a class."""
     both_functions = isinstance(theirs, types.FunctionType) and isinstance(ours, types.FunctionType)
     return theirs is ours or both_functions or _has_fields_of(theirs, ours)
 
 
 def _with(value: Any, instead: dict[type, type]) -> Any:
-    """A class or a collection of classes, with others instead of some."""
+    """A class, or a collection of classes, with some classes replaced by others."""
     if type(value) is dict:
         return {_with(key, instead): _with(held, instead) for key, held in value.items()}
     if type(value) in (list, tuple):
@@ -229,7 +229,7 @@ def _defaults(function: types.FunctionType) -> list[object]:
 
 
 def _reached(function: types.FunctionType) -> dict[str, object]:
-    """What a function uses and does not make itself, by name."""
+    """What a function uses and does not create itself, by name."""
     reached: dict[str, object] = {
         f"{function.__name__}.{name}": value for name, value in vars(function).items()
     }
@@ -243,7 +243,7 @@ def _reached(function: types.FunctionType) -> dict[str, object]:
 
 
 def _functions(value: object) -> list[types.FunctionType]:
-    """A function itself; of anything else the functions of its class."""
+    """The function itself, or, for any other value, the functions of its class."""
     if isinstance(value, types.FunctionType):
         return [value]
     cls = value if isinstance(value, type) else type(value)
@@ -252,7 +252,7 @@ def _functions(value: object) -> list[types.FunctionType]:
 
 
 def _codes(code: types.CodeType) -> list[types.CodeType]:
-    """A function's code, and that of the functions within it."""
+    """A function's code, and the code of the functions within it."""
     inner = [_codes(each) for each in code.co_consts if isinstance(each, types.CodeType)]
     return sum(inner, [code])
 
@@ -262,12 +262,12 @@ def _globals(code: types.CodeType) -> set[str]:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """The names that a function's code uses, in the functions within it too."""
+    """The names that a function's code uses, including the functions within it."""
     return {name for each in _codes(code) for name in each.co_names}
 
 
 def _state(value: object) -> object:
-    """What a value holds, to compare with what it holds later; None if that cannot be compared."""
+    """The content of a value, to compare with its later content; None if that is impossible."""
     if isinstance(value, types.FunctionType | types.ModuleType):
         return id(value)
     if isinstance(value, type):

@@ -1,4 +1,4 @@
-"""A process of its own for a learner's code: what it changes is gone with it, and a call that never ends, too."""
+"""A separate process for a learner's code, to confine its side effects and endless calls."""
 
 import os
 import pickle
@@ -14,13 +14,13 @@ from typing import Any
 
 from ..stuck import end_with_an_endless_call
 
-MEMORY = 1 << 30  # bytes that the work may take beside what the notebook has
-LOOK = 0.05  # seconds between two looks at them: to fill as much again takes longer
+MEMORY = 1 << 30  # bytes that the work may take in addition to the notebook's
+LOOK = 0.05  # seconds between two measurements: to fill as much again takes longer
 
 
 class Ended(Exception):
-    """The process ended before its work was done; `endless` if a call that never returns was its end, or
-    `full` if it took too much memory. Then `said` has the lines in which it was."""
+    """The process ended before its work was done: `endless` if it was stopped in a call that never
+    returns, `full` if it took too much memory. Then `said` has the lines where it was stopped."""
 
     def __init__(self, status: int, said: bytes, full: bool = False):
         code = os.waitstatus_to_exitcode(status)  # negative: the number of a signal
@@ -32,16 +32,16 @@ class Ended(Exception):
 
 
 def can_be_apart() -> bool:
-    """Whether there can be such a process: not on Windows, in WebAssembly, or from another thread."""
+    """Whether a separate process is possible: not on Windows, in WebAssembly, or in a thread."""
     main = threading.current_thread() is threading.main_thread()
     return main and hasattr(os, "fork") and sys.platform != "emscripten"
 
 
 def apart(work: Callable[[], Any]) -> Any:
-    """What the work returns, done by a copy of this process. Raises Ended if that ends before."""
+    """The result of the work, done by a copy of this process. Raises Ended if that ends early."""
     theirs, ours = os.pipe()
     with warnings.catch_warnings():
-        # Python 3.12 warns of threads, such as a kernel's: the copy has none of them, and needs none.
+        # Python 3.12 warns of threads, such as a kernel's. The copy has none, and needs none.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         process = os.fork()
     if process == 0:
@@ -52,14 +52,14 @@ def apart(work: Callable[[], Any]) -> Any:
         with open(theirs, "rb") as pipe:
             while not (full or select.select([pipe], [], [], LOOK)[0]):
                 if full := _memory(process) > most:
-                    os.kill(process, signal.SIGVTALRM)  # it says where it is, and ends
+                    os.kill(process, signal.SIGVTALRM)  # it reports its lines, and ends
             said = pipe.read()
     except BaseException:  # the kernel was interrupted
         os.kill(process, signal.SIGKILL)
         raise
     finally:
         _, status = os.waitpid(process, 0)
-        with suppress(OSError):  # there is mostly none
+        with suppress(OSError):  # usually the group has ended
             os.killpg(process, signal.SIGKILL)
     if status or not said:
         raise Ended(status, said, full)
@@ -67,14 +67,14 @@ def apart(work: Callable[[], Any]) -> Any:
 
 
 def _work(work: Callable[[], Any], pipe: int) -> None:
-    """Send what the work returns, and end at once: the notebook's streams and sockets are not ours."""
+    """Send the result and exit at once, because the notebook's streams and sockets are not ours."""
     try:
-        # The notebook ends this process if it is interrupted, and those that the work starts with it.
+        # An interrupted notebook kills this process, and with it those that the work starts.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)  # that of the notebook's event loop
         end_with_an_endless_call(pipe)
-        # A copy of this copy would keep the pipe open and send what it found, too.
+        # Otherwise a fork of this process would keep the pipe open and send a result, too.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.register_at_fork(after_in_child=lambda: os.dup2(nowhere, pipe))
         said = pickle.dumps(work())
@@ -88,7 +88,7 @@ def _work(work: Callable[[], Any], pipe: int) -> None:
 
 
 def _memory(process: int) -> int:
-    """The bytes that a process takes; 0 where only Linux could say."""
+    """The memory of a process in bytes; 0 if it is unknown, because only Linux reports it."""
     try:
         pages = Path(f"/proc/{process}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")

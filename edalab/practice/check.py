@@ -21,15 +21,15 @@ from .guarded import guarded
 
 CHANGED = "changes what is outside"
 INTERRUPTED = Anomaly("not finished", "interrupted before everything was tried")
-_CHANGED: "WeakKeyDictionary[FunctionType, Anomaly]" = WeakKeyDictionary()  # by earlier checks here
+_CHANGED: "WeakKeyDictionary[FunctionType, Anomaly]" = WeakKeyDictionary()  # in earlier checks here
 
 
 class Result:
     """The verdict on an answer: `.outcome` is "not attempted", "not yet" or "correct".
 
-    Of an answer that is not yet correct, `.anomaly` names what is wrong, `.evidence` proves it, `.run`
-    is the run that shows it (or None), and `.hint` helps. Of a correct one, `.tried` says under what
-    it was tried. `.printed` is what it printed.
+    For an answer that is not yet correct, `.anomaly` names what is wrong, `.evidence` proves it,
+    `.run` is the run that shows it (or None), and `.hint` helps. For a correct answer, `.tried`
+    says what it was tried under. `.printed` is the function's output.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Result:
         return self.outcome == "correct"
 
     def picture(self) -> Picture | None:
-        """The timeline of the run that shows what is wrong; of a large one, of the story that the evidence names."""
+        """The timeline of the run that shows what is wrong; of a large run, one story."""
         from ..view import timeline
         from ..view.excerpt import LARGEST, is_large, story_names
 
@@ -66,7 +66,7 @@ class Result:
 
         display({"text/html": self._html(), "text/plain": str(self)}, raw=True)
         picture = self.picture()
-        if picture is not None:  # in an output of its own: of two forms of one a notebook shows one
+        if picture is not None:  # a separate output: of two forms of one, a notebook shows one
             display(picture)
 
     @property
@@ -152,11 +152,11 @@ def check(answer: object, id: str) -> Result:
 
 
 def _judged(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | str, str]:
-    """The verdict, and what the function printed. The function runs apart, where that is possible, and
-    in the notebook only the run that is shown."""
+    """The verdict and the function's output. If possible, the function runs in a separate process,
+    and the notebook repeats only the run that is shown."""
     if not can_be_apart():
         judged, printed = _tried(asked, function, variant)
-        # What it remembered in one check may help it in the next.
+        # What the function stored in one check may help it in the next.
         if isinstance(judged, Anomaly) and judged.name == CHANGED:
             _CHANGED[function.given] = judged
         return _CHANGED.get(function.given, judged), printed
@@ -175,7 +175,7 @@ def _judged(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | 
 
 
 def _tried_apart(asked: Exercise, function: Answer, variant: int) -> tuple:
-    """What can be sent back of a trial: of a run, how to play it again."""
+    """The result of a trial that can be sent back: instead of a run, how to repeat it."""
     function.is_apart = True
     with guarded(function.name) as reached:
         judged, printed = _tried(asked, function, variant)
@@ -191,7 +191,7 @@ def _tried(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | s
     output = Printed(1_000)
     with printing(output):
         judged = _judge(asked, function, variant)
-    # This comes first: what it remembered there may have caused the rest.
+    # This takes precedence, because what it stored there may have caused the rest.
     if changed := function.changed:
         judged = Anomaly(CHANGED, f"{function.name} changed {changed}, which lies outside of it")
     return judged, f"It printed: {output}" if output.length else ""
@@ -207,7 +207,7 @@ def _unfinished(function: Answer, ended: Ended) -> Anomaly:
 
 
 def _undisplayed() -> AbstractContextManager:
-    """In a notebook, what is displayed once in each of hundreds of runs would bury the result."""
+    """Suppress display in a notebook: the output of hundreds of runs would bury the result."""
     if "ipykernel" not in sys.modules:
         return nullcontext()
     from IPython.utils.capture import capture_output
@@ -216,7 +216,7 @@ def _undisplayed() -> AbstractContextManager:
 
 
 def _judge(asked: Exercise, function: Answer, variant: int) -> Anomaly | str:
-    """What the exercise finds; whatever the function raises is an anomaly, too."""
+    """The exercise's verdict; an exception that the function raises is an anomaly, too."""
     try:
         with watched(function.name, patience=0.2):  # hundreds of runs call it
             judged = asked.trial(function, variant)

@@ -1,4 +1,4 @@
-"""A class: each learner hands in one small file, and the teacher reads the folder of all of them."""
+"""A class: each learner hands in one small file, and the teacher reads a folder of these files."""
 
 import json
 import re
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def hand_in(name: str = "", folder: str | Path = ".") -> Path:
     """Write your progress into one small JSON file for your teacher, and return its path.
 
-    `name` is yours, if you have not enrolled. The file's name is made of it and of your variant's number.
-    Raises Misuse without a name, and for a folder that does not exist.
+    `name` is needed only if you have not enrolled. The file's name contains it and your variant.
+    Raises Misuse without a name, for another name than you enrolled with, and for a missing folder.
     """
     enrolled = learner.kept().name
     name = learner.one_name(name) or enrolled
@@ -33,7 +33,7 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
         raise Misuse(f"you are enrolled as {enrolled!r}. {mend}")
     place = _folder(folder, "make it first, or leave folder= out")
     plain = re.sub(r"\W+", "-", name.lower()).strip("-") or "learner"
-    # The number keeps two names apart, and from names that Windows reserves, such as con.
+    # The number separates similar names, and avoids names that Windows reserves, such as con.
     path = place / f"{plain[:40]}-{own}.edalab.json"
     progress = learner.kept().model_dump() | {"name": name}
     sealed = progress | {"seal": _seal(progress)}
@@ -43,15 +43,15 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
 
 
 def classroom(folder: str | Path) -> "Classroom":
-    """Read all files that learners handed in, in a folder and those below it, and show the class.
+    """Read all files that learners handed in, in a folder and its subfolders, and show the class.
 
-    Raises Misuse for a folder that does not exist, or has no such file.
+    Raises Misuse if the folder does not exist, or contains no such file.
     """
     place = _folder(folder, "classroom takes the one that the class handed in to")
     read, unreadable = {}, []
     for path in sorted(place.rglob("*")):  # a browser or a platform may have renamed them
         where = path.relative_to(place)
-        # Jupyter's checkpoints, and the files that a Mac puts beside others
+        # Jupyter's checkpoints, and the files that a Mac adds
         hidden = any(part.startswith(".") for part in where.parts)
         if ".json" in path.name.lower() and path.is_file() and not hidden:
             content = _handed_in(path)
@@ -70,12 +70,12 @@ def classroom(folder: str | Path) -> "Classroom":
 
 
 class Classroom:
-    """A class, as DataFrames. `.learners` holds what each has handed in, by name.
+    """The results of a class, as DataFrames. `.learners` has what each learner handed in, by name.
 
-    `.outcomes` has a row for each learner and a column for each exercise; `.variants`, likewise, each
-    learner's own variant and those of the correct answers. `.anomalies` counts the anomalies that each
-    learner's answers had, `.predictions` the wrong predictions of all. `.unreadable` names the files
-    left out, and says why and what to do.
+    `.outcomes` has a row for each learner and a column for each exercise. `.variants` has in the
+    same form each learner's own variant and those of the correct answers. `.anomalies` counts the
+    anomalies in each learner's answers, `.predictions` the wrong predictions of the class.
+    `.unreadable` lists the files left out, with the reason and what to do.
     """
 
     def __init__(self, learners: dict[str, learner.Kept], unreadable: list[str]):
@@ -174,7 +174,7 @@ def _folder(folder: str | Path, otherwise: str) -> Path:
 
 
 def _handed_in(path: Path) -> learner.Kept | str:
-    """A learner's progress in a file; or, in words, why it is not one, and what to do."""
+    """A learner's progress from a file, or a text that says why it is left out and what to do."""
     text = b""
     try:
         text = path.read_bytes()
@@ -201,6 +201,6 @@ def _handed_in(path: Path) -> learner.Kept | str:
 
 
 def _seal(content: dict) -> str:
-    """A checksum that shows whether a file was edited. It is no secret: it keeps out mistakes, not cheats."""
+    """A checksum that shows whether a file was edited: against mistakes, not against cheating."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return blake2b(text.encode(), digest_size=8).hexdigest()

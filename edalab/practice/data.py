@@ -5,19 +5,19 @@ from pathlib import Path
 
 from ..errors import Misuse, Unknown
 
-COURSE = Path(__file__).parents[2]  # no course, where the package alone is installed
+COURSE = Path(__file__).parents[2]  # not the course if only the package is installed
 
 
 def data_file(name: str | Path) -> Path:
     """The path of a file in `data/`, wherever the notebook runs: `data_file("bank-2025.csv")`.
 
-    It is looked for in the working directory, in the folders above it and beside the package.
-    Raises Misuse if it is in none of them.
+    The folder `data/` may be in the working directory, in a folder above it, or next to the
+    package. Raises Misuse if the file is in none of them.
     """
     here = Path.cwd()
     folders = [folder / "data" for folder in (here, *here.parents, COURSE)]
     for folder in folders:
-        if os.path.isfile(folder / str(name)):  # False, too, in a folder that may not be read
+        if os.path.isfile(folder / str(name)):  # also False in a folder that may not be read
             return folder / str(name)
     for folder in folders:
         if os.path.isfile(folder / "README.md"):

@@ -1,4 +1,4 @@
-"""An exercise: what judges an answer, and three hints for each way in which it can be wrong."""
+"""Exercises: how an answer is judged, and three hints for each way in which it can be wrong."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,14 +28,14 @@ from .answer import Answer
 LESSONS = tuple(f"{number:02}" for number in range(13))
 Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
-# What a handler may let through: a fault, an answer that does not come, another writer who was first.
+# Exceptions that a handler may let out: of a fault, a missing answer, or a concurrent writer.
 OF_THE_LAB = Busy, HandlerFailed, SaveFailed, PublishFailed, Unanswered, ConcurrencyError
 Workload = Callable[..., Any]
 
 
 class Anomaly(NamedTuple):
-    """What is wrong with an answer: its name, the evidence, and the run that shows it, if any; of a large run the story
-    that does, by its correlation id."""
+    """What is wrong with an answer: its name, the evidence, and the run that shows it, if any. In a
+    large run, `story` is the correlation id of the story that shows it."""
 
     name: str
     evidence: str
@@ -43,20 +43,20 @@ class Anomaly(NamedTuple):
     story: str | None = None
 
 
-TO_BE_JUDGED = Anomaly("", "")  # by a second call of the trial, where no code of the learner's ran
+TO_BE_JUDGED = Anomaly("", "")  # by a second call of the trial, outside of the learner's process
 Trial = Callable[[Answer, int], Anomaly | str]
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """What is asked, and how an answer to it is judged.
+    """An exercise, and how an answer to it is judged.
 
-    `trial(answer, variant)` returns the first anomaly that it finds, or, of a correct answer, what it
-    was tried under. It notes in `answer.last` how to come to the same end once more, and goes straight
-    there where `answer.again` says so. `takes` are the function's parameters (`ctx` may be left out), and `names` what the
-    function may use besides. `hints` has a question, a pointer and the idea for each anomaly, and
-    may have others for "<anomaly>, by itself", which shows without a fault. `figures(variant)` are those
-    in the question; None where it has none.
+    `trial(answer, variant)` returns the first anomaly that it finds, or, for a correct answer, what
+    it was tried under. It stores in `answer.last` how to repeat its last run, and repeats only that
+    run if `answer.again` is set. `takes` lists the function's parameters (`ctx` may be left out),
+    and `names` what it may use. `hints` has a question, a pointer and the idea for each anomaly,
+    and may have others for "<anomaly>, by itself", without a fault. `figures(variant)` returns the
+    figures in the question; it is None if there are none.
     """
 
     id: str
@@ -73,7 +73,7 @@ class Exercise:
 
 
 def exercise(id: object) -> Exercise:
-    """The exercise of an id such as "05.2". Raises Unknown with those that there are."""
+    """The exercise with an id such as "05.2". Raises Unknown, which lists the exercises."""
     known = all_exercises()
     for one in known:
         if one.id == id:
@@ -103,7 +103,7 @@ def general_hints() -> dict[str, Hints]:
 
 
 def nothing_dead(service: str, about: type[Message]) -> Claim:
-    """The claim that the learner's service gives up no message."""
+    """The claim that the learner's service makes no message a dead letter."""
 
     return Claim("nothing is set aside as a dead letter", about=about)(
         lambda run: [
@@ -122,18 +122,18 @@ def explored(
 ) -> Trial:
     """A trial of a handler under every single fault, in two timings.
 
-    `build(function, variant)` makes the system and its workload, or a list of workloads. `claims` are
-    what must hold, by the name of the anomaly that breaks each. Each plan of faults in `beside` (a late
-    event, an outage) is tried by itself and together with every single fault that can strike after it;
-    each in `alone` by itself only. `only` is a condition on single faults, in words and as a function.
-    `until` ends each run of a tick that always has something to do, in seconds.
+    `build(function, variant)` makes the system and its workload, or a list of workloads. `claims`
+    are what must hold, by the name of the anomaly that breaks each. Each plan of faults in `beside`
+    (a late event, an outage) is tried alone, and with every single fault that can strike after it;
+    each in `alone` only alone. `only` is a condition on single faults, in words and as a function.
+    `until` ends each run of a system that is never idle, in seconds.
 
-    The second timing begins later and has other values: an answer written for the first fails there.
+    The second timing begins later and has other values: an answer written for the first fails.
     """
     condition, allowed = only
 
     def staged(answer: Answer, variant: int, timing: int) -> list[Callable[[Plan], Run]]:
-        """How each workload is played under some faults, in the first timing or the second."""
+        """For each workload, a function that plays it under some faults, in one of the timings."""
         system, workloads = build(answer.function, variant + timing)
         workloads = workloads if isinstance(workloads, list) else [workloads]
         if timing:
@@ -186,11 +186,11 @@ def explored(
 
 
 def _fails_by_itself(answer: Answer, play: Callable[[Plan], Run]) -> Anomaly | None:
-    """An exception or a difference between two runs, without a fault."""
+    """An exception, or a difference between two equal runs, without a fault."""
     once, again = play([]), play([])
     for failure in once.failures:
         raised = answer.where_raised(failure.error)
-        # Both are right to let out: the message comes again, and is decided or asked again.
+        # A handler may let both out: the message is redelivered, and the handler tries again.
         if raised and not (
             isinstance(failure.error, ConcurrencyError | Unanswered) or _keeps(failure)
         ):
@@ -202,7 +202,7 @@ def _fails_by_itself(answer: Answer, play: Callable[[Plan], Run]) -> Anomaly | N
 
 
 def _raised_under_fault(answer: Answer, run: Run) -> str:
-    """The line of the learner's code that raised an exception of its own in this run, to end a sentence."""
+    """The learner's line that raised an exception of its own in this run, to end a sentence."""
     for failure in run.failures:
         raised = answer.where_raised(failure.error)
         if raised and not (isinstance(failure.error, OF_THE_LAB) or _keeps(failure)):
@@ -211,7 +211,7 @@ def _raised_under_fault(answer: Answer, run: Run) -> str:
 
 
 def _keeps(failure: Failure) -> bool:
-    """Whether a handler of dead letters raised in order to keep one."""
+    """Whether a handler of dead letters raised an exception in order to keep one."""
     slips = AttributeError, LookupError, NameError, TypeError
     return isinstance(failure.message, DeadLetter) and not isinstance(failure.error, slips)
 

@@ -1,4 +1,4 @@
-"""Exercises that ask for a value, or for several, and for the letter of a reason."""
+"""Exercises that ask for a value and the letter of a reason, or for several words with letters."""
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
@@ -24,10 +24,10 @@ def explained(
 ) -> Exercise:
     """An exercise that asks for a value and the letter of a reason.
 
-    `value` describes the value and gives its range, `figures(variant)` are those in the question, and
-    `judge(value, variant)` tries the value in runs. In `reasons` the right one is None. A wrong one is
-    a function of the value, which is right by then, and of the variant: it returns the evidence
-    against that reason, and a run.
+    `value` describes the value and gives its range. `figures(variant)` returns the figures in the
+    question. `judge(value, variant)` tries the value in runs. `reasons` maps the right letter to
+    None. It maps each wrong letter to a function of the value, already found correct, and the
+    variant, which returns the evidence against that reason and a run.
     """
     what, among = value
 
@@ -54,8 +54,8 @@ def explained(
 
 
 def paired(answer: Answer, many: int, words: Sequence[Iterable[str]]) -> Anomaly | None:
-    """Call a function that returns so many pairs of a word and a letter, of those in `words`, and note them in
-    `answer.last`. Returns what is wrong with their form, or that they are to be judged."""
+    """Store the `many` pairs that a function returns in `answer.last`. Returns an Anomaly if a pair
+    is not from `words`, TO_BE_JUDGED if the function runs apart, and otherwise None."""
     if answer.again is not None:
         return None
     with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant

@@ -1,7 +1,7 @@
-"""What judges an answer, guarded while the answer runs: edalab as it stands, and the frames around the call.
+"""Guard the judge of an answer while the answer runs: edalab's objects, and the call's frames.
 
-This keeps an answer honest that tries the obvious. It holds for a process that ends with the trial, as
-an audit hook stays for good.
+This stops the obvious ways to cheat. It must run in a process that ends with the trial, because an
+audit hook cannot be removed.
 """
 
 import inspect
@@ -23,7 +23,7 @@ _LEADS_THERE |= {"gc.get_objects", "gc.get_referrers", "gc.get_referents"}
 
 @contextmanager
 def guarded(name: str) -> Generator[list[str]]:
-    """Within it, a function of this name leaves its judge alone; the list says what it did otherwise."""
+    """A context that reports, in the list, how the function of this name meddles with its judge."""
     reached: list[str] = []
     before = [*_things()]
     for path, _, parts in before:
@@ -42,7 +42,7 @@ def guarded(name: str) -> Generator[list[str]]:
 
 
 def _refuse_frames(name: str, reached: list[str]) -> None:
-    """From here on, the learner's code finds no frames, objects or addresses but its own."""
+    """From now on, refuse the learner's code frames, ctypes and the objects that gc finds."""
     looking = False
 
     def hook(event: str, details: tuple) -> None:
@@ -50,12 +50,12 @@ def _refuse_frames(name: str, reached: list[str]) -> None:
         leads = event in _LEADS_THERE or event.startswith("ctypes.")
         if looking or not (leads or (event == "object.__getattr__" and details[1] in _FRAMES)):
             return
-        looking = True  # the next line is such an event, too
+        looking = True  # the next line raises this event, too
         try:
             frame = sys._getframe(1)
         finally:
             looking = False
-        # Both give frames to who calls them; traceback's functions that call others make text of them.
+        # Both return frames to their callers; in a nested call, traceback only formats them.
         if frame.f_code.co_filename == traceback.__file__ and frame.f_back:
             frame = frame.f_back
         while frame.f_code.co_filename == inspect.__file__ and frame.f_back:
@@ -71,8 +71,8 @@ def _refuse_frames(name: str, reached: list[str]) -> None:
 
 
 def _things() -> Iterator[tuple[str, Any, dict]]:
-    """What decides how an answer is judged, each by its path and with its parts: edalab's modules, classes
-    and functions, and what an exercise holds."""
+    """Everything that decides how an answer is judged, with its path and its parts: edalab's
+    modules, classes and functions, and the content of an exercise."""
     ahead: list[tuple[str, Any]] = [
         (name, module)
         for name, module in sorted(sys.modules.items(), reverse=True)
@@ -92,10 +92,10 @@ def _things() -> Iterator[tuple[str, Any, dict]]:
 
 
 def _parts(path: str, thing: Any) -> dict[Any, Any]:
-    """The parts of a thing that decide, by name."""
+    """The parts of an object that influence the judgement, by name."""
     if isinstance(thing, ModuleType) or _is_ours(thing):
         parts = {name: held for name, held in vars(thing).items() if isinstance(held, _DECIDE)}
-        parts.pop("__warningregistry__", None)  # Python's own, of the warnings that were shown
+        parts.pop("__warningregistry__", None)  # Python's record of the warnings it has shown
         functions = {name: held for name, held in parts.items() if isinstance(held, FunctionType)}
         return parts | {f"{name}.__code__": f.__code__ for name, f in functions.items()}
     if not _of_an_exercise(path):

@@ -1,4 +1,4 @@
-"""A learner's progress, in a small file beside the notebooks: outcomes, anomalies met, predictions."""
+"""A learner's progress, in a small file next to the notebooks: outcomes, anomalies, predictions."""
 
 import os
 import unicodedata
@@ -12,17 +12,17 @@ from pydantic import BaseModel
 
 from ..errors import Misuse, listed, shown
 
-FILE = "EDALAB_PROGRESS"  # the environment variable that names another file; empty: no file
+FILE = "EDALAB_PROGRESS"  # the environment variable that names another file; empty for no file
 
 
 class Done(BaseModel):
-    """What was done of one exercise."""
+    """The progress in one exercise."""
 
     outcome: str = "not yet"
     tries: int = 0
     anomalies: dict[str, int] = {}
     digest: str = ""
-    variant: int = 0  # that of the correct answer
+    variant: int = 0  # the variant of the correct answer
 
 
 class Predicted(BaseModel):
@@ -31,7 +31,7 @@ class Predicted(BaseModel):
 
 
 class Kept(BaseModel):
-    """A learner's progress, as it stands in the file."""
+    """A learner's progress, as stored in the file."""
 
     edalab: Literal[1] = 1
     name: str = ""
@@ -39,24 +39,24 @@ class Kept(BaseModel):
     predictions: dict[str, Predicted] = {}
 
 
-_in_memory = Kept()  # the progress of this process, where there is no file
+_in_memory = Kept()  # the progress in this process, if there is no file
 
 
 def variant(name: str | None = None) -> int:
-    """The number from which a learner's own figures follow. It follows from the name; 1 without one."""
+    """The number that determines a learner's own figures, computed from the name; 1 without one."""
     name = one_name(kept().name if name is None else name)
     return 2 + crc32(name.casefold().encode()) % 99_990 if name else 1
 
 
 def one_name(name: str) -> str:
-    """A name in one form, in whichever way a keyboard wrote its umlauts and spaces."""
+    """A name in one form, however a keyboard wrote its umlauts and spaces."""
     if not isinstance(name, str):
         raise Misuse(f"a name is a text, not {shown(name)}")
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def enrol(name: str) -> str:
-    """Give your name: `enrol("Ada Lovelace")`. Exercises then have figures and timings of your own.
+    """Enrol: `enrol("Ada Lovelace")`. Your exercises then have figures and timings of your own.
 
     Returns the name, the number of your variant, and the exercises to check again.
     """
@@ -71,8 +71,8 @@ def enrol(name: str) -> str:
 
 
 def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
-    """Keep the outcome of an answer, and return how often this exercise had this anomaly. What was
-    correct once stays correct."""
+    """Save the outcome of an answer, and return how often this exercise had this anomaly. A correct
+    outcome stays correct."""
     progress = kept()
     done = progress.exercises.setdefault(id, Done())
     done.tries += 1
@@ -82,31 +82,31 @@ def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
         done.anomalies[anomaly] = done.anomalies.get(anomaly, 0) + 1
         done.digest = digest
     _write(progress)
-    # Without a file it is 1: the hint of a cell that runs twice stays the same.
+    # Without a file it is 1, so that a cell that runs twice shows the same hint.
     return done.anomalies.get(anomaly, 0) if _path() else 1
 
 
 def keep_prediction(question: str, predicted: Any, fact: Any) -> None:
-    """Keep a prediction that the learner made, and the fact."""
+    """Save a prediction that the learner made, and the fact."""
     progress = kept()
     progress.predictions[question] = Predicted(predicted=str(predicted), fact=str(fact))
     _write(progress)
 
 
 def kept() -> Kept:
-    """The learner's progress. A file that cannot be read is renamed, not overwritten, with a warning."""
+    """The learner's progress. An unreadable file is renamed with a warning, not overwritten."""
     path = _path()
     if path is None:
         return _in_memory
     try:
         return Kept.model_validate_json(path.read_text(encoding="utf-8-sig"))
     except (ValueError, PermissionError):
-        with suppress(OSError):  # where nothing may be written, `_write` warns
+        with suppress(OSError):  # if nothing may be written, `_write` warns
             aside = path.replace(path.with_suffix(".damaged.json"))
             became = f"it is now called {aside.name}, and your progress begins anew"
             warnings.warn(f"{path.name} cannot be read: {became}", stacklevel=2)
     except OSError:
-        pass  # there is none yet
+        pass  # no file yet
     return Kept()
 
 
@@ -122,7 +122,7 @@ def _write(progress: Kept) -> None:
     beside = path.with_suffix(".new")
     try:
         beside.write_text(progress.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)  # at once: a kernel that dies leaves the old file or the new one
-    except OSError as error:  # the verdict is shown all the same
+        beside.replace(path)  # atomic: a kernel that dies leaves the old file or the new one
+    except OSError as error:  # the verdict is still shown
         why = f"{path.name} cannot be written ({error.strerror})"
         warnings.warn(f"{why}: your progress is not kept", stacklevel=2)

@@ -1,4 +1,4 @@
-"""A question before a run, and after it the learner's prediction beside the fact."""
+"""A question before a run, and afterwards the learner's prediction compared with the fact."""
 
 from html import escape
 from typing import Any
@@ -7,9 +7,9 @@ from ..errors import Misuse, Unknown, needed_for, shown
 from ..view.theme import FAINT, QUIET, WORK, tinted
 from . import learner
 
-_chosen: dict[str, Any] = {}  # by question; a choice stays when its cell runs again
+_chosen: dict[str, Any] = {}  # by question; a choice survives when its cell runs again
 Choices = list | tuple | range | dict
-# ipywidgets shows one line of each option, and cuts what is longer than the page.
+# ipywidgets shows each option on one line, and cuts it at the page's width.
 _STYLE = """<style>
 .edalab-predict .widget-radio-box label { display: flex; height: auto; margin-bottom: 4px;
   line-height: 1.3; white-space: normal; }
@@ -18,18 +18,18 @@ _STYLE = """<style>
 
 
 def predict(question: str, choices: Choices, default: Any) -> "Prediction":
-    """Ask for a prediction: one of a list of choices, or a number of a range.
+    """Ask for a prediction: one of a list of choices, or a number in a range.
 
         charged = predict("How often is o2 charged?", ["once", "twice", "never"], "once")
 
     Choices in words may stand for numbers, as in `{"half": 0.5, "twice": 2}`. Until the learner
-    chooses, `.value` is `default`, so that a notebook also runs by itself.
+    chooses, `.value` is `default`, so that a notebook also runs without a learner.
     """
     return Prediction(question, choices, default)
 
 
 class Prediction:
-    """A question with its choices. `.value` is the choice, and can be set."""
+    """A question with its choices. `.value` is the choice, or the default, and can be set."""
 
     def __init__(self, question: str, choices: Choices, default: Any):
         if not isinstance(question, str) or not question.strip():
@@ -60,11 +60,11 @@ class Prediction:
             self._control.value = choice
 
     def against(self, fact: Any, exactly: str = "") -> "Comparison":
-        """The learner's prediction beside the fact.
+        """Compare the learner's prediction with the fact.
 
-        Before the learner has chosen, it asks for a choice and does not show the fact. A prediction that
-        was made is kept for the progress. `exactly` is what was measured, where the choices are rough.
-        Where the choices stand for numbers, the fact is a number, and the nearest choice is shown.
+        Before the learner has chosen, the result asks for a choice and hides the fact. Afterwards
+        the prediction is saved as progress. `exactly` is the measured value if the choices are
+        rough. If the choices stand for numbers, `fact` is a number; the nearest choice is shown.
         """
         if not self.made:
             return Comparison(None, None)
@@ -74,7 +74,7 @@ class Prediction:
         return Comparison(self.value, f"{fact} ({exactly})" if exactly else fact)
 
     def reveal(self, answer: Any) -> Any:
-        """A picture or table that gives the fact away; before a choice, the request for one."""
+        """The answer, such as a picture that shows the fact; before a choice, a request for one."""
         return answer if self.made else Comparison(None, None)
 
     @staticmethod
@@ -84,7 +84,7 @@ class Prediction:
         return choice
 
     def _control_shown(self) -> Any:
-        """The widget, which is made when it is first shown."""
+        """The widget, created when it is first shown."""
         with needed_for("a prediction that can be clicked"):
             import ipywidgets
 
@@ -128,7 +128,7 @@ class Prediction:
 
 
 class Comparison:
-    """A prediction beside the fact. Without a prediction it asks for one."""
+    """A prediction next to the fact, or, without a prediction, a request for one."""
 
     ASK = "Choose an answer above, then run this cell again."
 

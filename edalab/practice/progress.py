@@ -1,4 +1,4 @@
-"""What one learner has done, lesson by lesson, as the start page shows it."""
+"""A learner's progress, lesson by lesson, as the start page shows it."""
 
 from html import escape
 
@@ -10,13 +10,13 @@ _MARKS = {"correct": "●", "not yet": "◐", "": "○"}
 
 
 def progress() -> "Progress":
-    """What you have done so far: each exercise as ● correct, ◐ begun or ○ open, and how many of your
+    """Your progress: each exercise as ● correct, ◐ begun or ○ open, and how many of your
     predictions were right."""
     return Progress(learner.kept())
 
 
 class Progress:
-    """The exercises of each lesson with their outcomes, in `.lessons`. `.correct` and `.total` count them."""
+    """The outcomes of each lesson's exercises in `.lessons`, counted by `.correct` and `.total`."""
 
     def __init__(self, kept: learner.Kept):
         self.name, self.predictions = kept.name, kept.predictions

@@ -1,4 +1,4 @@
-"""What happens: a system in virtual time, with faults at the points that its patterns are about."""
+"""The simulation: a system runs in virtual time, with faults at the points that its patterns are about."""
 
 from .context import Context
 from .deploy import Deploy, deploy

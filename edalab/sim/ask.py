@@ -1,4 +1,4 @@
-"""A question goes to a live replica of the service that answers it, and the answer comes back."""
+"""Questions: each goes to a live replica of the service that answers it, and the answer returns to the asker."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -17,8 +17,8 @@ _ACTIONS = ("crash", "drop", "delay")
 
 
 class Ask(Call):
-    """`ctx.ask`: a question goes to a live replica of the service that answers it, and the answer comes back; or the
-    asker gives up after its time-out. Answering goes on beside other work, as in a server."""
+    """The call of `ctx.ask`: a question goes to a live replica, and its answer returns, or the asker gives up after
+    its time-out. Answers run in parallel with other work, as in a server."""
 
     __slots__ = ("question", "timeout", "envelope", "handler", "open", "timer")
     publishes = False  # what the handler returns is the answer
@@ -49,7 +49,7 @@ class Ask(Call):
             self._hop(execution.replica.service, fault, self._arrive)
 
     def _hop(self, service, fault, arrive, argument: Any = None) -> None:
-        """A question or an answer goes one way."""
+        """Send a question or an answer one way."""
         world = service.world
         takes = DELIVER if world.fixed_latencies else varied(DELIVER, service.jitter)
         if fault is not None:
@@ -79,12 +79,12 @@ class Ask(Call):
             execution.begin(self.handler)
 
     def handled(self, execution, answer: Any) -> None:
-        """The answer goes back."""
+        """Send the answer back."""
         self._reply(execution, *_wire_answer(execution, answer))
         execution.replica.finish(execution)
 
     def turn_away(self, execution) -> None:
-        """No worker is free and the line is full: the asker hears so."""
+        """Answer with Busy, because no worker is free and the line is full."""
         self._reply(execution, Busy(self.handler.service, self.envelope.type), BUSY)
 
     def _reply(self, execution, answer: Any, note: str) -> None:
@@ -98,12 +98,12 @@ class Ask(Call):
             self._hop(service, fault, self._answer, (answer, note))
 
     def failed(self, execution, error: Exception) -> None:
-        """No answer: the asker will give up."""
+        """Send no answer, so that the asker gives up."""
         execution.record_failure("failure", error)
         execution.replica.finish(execution)
 
     def abandoned(self, execution) -> None:
-        """The replica crashed: no answer."""
+        """Send no answer, because the replica crashed."""
 
     def _answer(self, answer: tuple[Any, str]) -> None:
         execution = self.execution
@@ -131,7 +131,7 @@ class Ask(Call):
 
 
 def _wire_answer(execution, answer: Any) -> tuple[Any, str]:
-    """A copy of an answer, and how the record notes it. Raises Misuse for what no message could carry."""
+    """A copy of an answer, and its text in the record. Raises Misuse for data that no message could carry."""
     try:
         answer = deepcopy(answer)
         why = "" if isinstance(answer, Refused) else unfit(answer)

@@ -1,4 +1,4 @@
-"""What the things that happen to a run at a time have in common."""
+"""The base class of the faults and changes that happen at a time of a run, and checks that they share."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,8 +12,8 @@ SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
 
 
 class Timed:
-    """What happens at a time: `check` raises Misuse where it could never strike a system, and `strike` lets it happen
-    in a world; False if it changes nothing."""
+    """A fault or change at a time. `check` raises Misuse if it could never strike a system. `strike` applies it to a
+    world, and returns False if that changes nothing."""
 
     keeps_alive: ClassVar[bool] = False  # a run does not end before it
 
@@ -28,13 +28,13 @@ class Timed:
 
 
 def check_name(what: str, name: object, kind: str = "service, such as 'payments'") -> None:
-    """Raise Misuse for what is no name."""
+    """Raise Misuse unless a name is a text."""
     if not isinstance(name, str):
         raise Misuse(f"{what} takes the name of a {kind}, not {shown(name)}")
 
 
 def check_service(fault: Any, system: System) -> None:
-    """Raise Misuse where the service of a fault is none of the system's."""
+    """Raise Misuse if the fault's service does not belong to the system."""
     if fault.service == "client":
         services = listed(system.services)
         raise Misuse(f"{fault}: the client plays the outside world; {fault.do} one of {services}")

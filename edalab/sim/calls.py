@@ -1,4 +1,4 @@
-"""What a handler awaits: a pause, a message handed to the broker, a question asked."""
+"""The calls that a handler awaits, such as a sleep or a publish. (Questions are in ask.py.)"""
 
 from collections.abc import Iterator
 from heapq import heappush
@@ -12,11 +12,11 @@ from .steps import UNHEARD
 
 
 class Killed(BaseException):
-    """Unwinds the handler of a replica that has crashed. Never seen by a learner's `except Exception`."""
+    """The exception that unwinds the handler of a crashed replica. A learner's `except Exception` does not catch it."""
 
 
 class Call:
-    """Something that takes time: made by a method of the context, begun when it is awaited."""
+    """An operation that takes time. A method of the context makes it, and it begins when it is awaited."""
 
     __slots__ = ("execution", "earlier")
     waits = True  # must not be awaited inside a transaction
@@ -31,7 +31,7 @@ class Call:
             execution.check_unawaited(self)
 
     def begin(self) -> None:
-        """Set off. What comes of it goes to `execution.resume`."""
+        """Begin the call. Its result goes to `execution.resume`."""
         raise NotImplementedError
 
     def __await__(self) -> Iterator:
@@ -50,17 +50,17 @@ class Call:
                 f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first"
             )
         world = execution.world
-        if len(world.record) > world.budget.values:  # here the run's loop has no say
+        if len(world.record) > world.budget.values:  # the run's loop does not check this action
             world.budget.look()
         self.begin()
         return iter(())
 
     def _waiting(self) -> Iterator:
-        """Hands this call to `Execution.resume`, which begins it; then nothing, or the answer, is what was awaited."""
+        """The iterator of an await. It yields this call to `Execution.resume`, which begins it."""
         return iter((self,))
 
     def _forget(self) -> None:
-        """No longer among the calls that nobody awaits."""
+        """Remove this call from those that nobody awaits."""
         later = self.execution.unawaited
         if later is self:
             self.execution.unawaited = self.earlier
@@ -72,7 +72,7 @@ class Call:
 
 
 class Sleep(Call):
-    """`ctx.sleep`."""
+    """The call of `ctx.sleep`."""
 
     __slots__ = ("milliseconds",)
 
@@ -89,7 +89,7 @@ class Sleep(Call):
 
 
 class InProgress(Call):
-    """`ctx.in_progress`: takes no time, as an acknowledgement."""
+    """The call of `ctx.in_progress`. It takes no time, like an acknowledgement."""
 
     __slots__ = ()
     waits = False
@@ -105,7 +105,7 @@ class InProgress(Call):
 
 
 class All(Call):
-    """`ctx.all`: several calls at once. Their answers come in the order of the calls, each an answer or the exception."""
+    """The call of `ctx.all`: several calls at once. It returns answers or exceptions in the order of the calls."""
 
     __slots__ = ("calls", "answers", "missing")
 
@@ -134,7 +134,7 @@ class All(Call):
 
 
 class Branch:
-    """The execution behind one of several calls at once: the handler's, which goes on after the last of their answers."""
+    """The execution of one of several calls at once. The handler resumes after the last of their answers."""
 
     def __init__(self, together: All, place: int):
         self.together, self.place = together, place
@@ -151,9 +151,9 @@ class Branch:
 
 
 class Publish(Call):
-    """`ctx.publish` and `ctx.send`: the broker has the message, and the publisher its confirmation, PUBLISH later.
+    """The call of `ctx.publish` and `ctx.send`. PUBLISH ms later, the broker stores the message and confirms it.
 
-    Nobody waits inside a transaction, nor for a topic that does not confirm."""
+    The handler does not wait inside a transaction, or for a topic that does not confirm."""
 
     __slots__ = ("message", "after", "wait", "expires", "envelope", "channel", "tell")
     waits = False
@@ -194,17 +194,17 @@ class Publish(Call):
         self._go_on()
 
     def _sent_on(self, message: Envelope) -> tuple:
-        """Where a message that has its envelope goes, and its envelope there."""
+        """The channel for a message that is in an envelope already, and its envelope there."""
         return self.execution.world.channel_of(message.data.__class__), message.copied()
 
     def _varied(self, replica) -> int:
-        """A connection keeps its order: what is published later arrives no earlier."""
+        """A random latency. A connection keeps its order, so a later publish does not arrive earlier."""
         now = self.execution.world.now
         replica.sent = max(replica.sent, now + varied(PUBLISH, replica.service.jitter))
         return replica.sent - now
 
     def _go_on(self) -> None:
-        """Let the handler go on at once, unless it waits. `tell` hears whether the broker confirms."""
+        """Resume the handler at once, unless it waits. `tell` is called when the broker confirms, or does not."""
         execution, confirms = self.execution, self.channel.confirms
         if execution.transaction is not None:
             self.tell = None
@@ -215,7 +215,7 @@ class Publish(Call):
             execution.world.schedule(execution.world.now, execution.resume, None)
 
     def _store(self, _=None) -> bool | None:
-        """Hand the message to its channel. Returns True where that is full, and does not take it."""
+        """Store the message in its channel. Returns True if the channel is full and rejects it."""
         if self.after:
             self._after(self.after, self._store_later)
         elif self.channel.append(self.envelope):
@@ -232,7 +232,7 @@ class Publish(Call):
 
     def _arrive(self, late) -> None:
         full = self._store()
-        if self.tell is not None:  # no late confirmation reaches one that is cut off
+        if self.tell is not None:  # a late confirmation does not reach a service that is cut off
             cut = late and self.execution.replica.service.cut
             self.tell(self._failure(full) if full or cut else None)
 
@@ -270,7 +270,7 @@ class Publish(Call):
             self._after(takes, self.tell, self._failure())
 
     def _resend(self, sent: tuple[int, dict]) -> None:
-        """The client library sends again what was not confirmed, if it was not lost with the replica's memory."""
+        """Send an unconfirmed message again, as client libraries do, unless it was lost with the replica's memory."""
         replica, (takes, memory) = self.execution.replica, sent
         if replica.state is not memory or replica.holds(self._resend, sent):
             return

@@ -1,4 +1,4 @@
-"""A replica with so many workers: what finds none free waits in line, and where the line is full, is turned away."""
+"""Replicas with a limited number of workers: other work waits in line, or is turned away if the line is full."""
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class LimitedReplica(Replica):
-    """A replica that handles and answers so much at once. A tick needs no worker.
+    """A replica whose `workers` limit how much it handles and answers at once. A tick needs no worker.
 
-    line: the questions, and the sources of messages, that wait for a worker, in their order. A message
-        stays with its broker meanwhile. Of questions there are at most `waiting` in line."""
+    line: the questions, and the sources of messages, that wait for a worker, in order of arrival. A waiting message
+        stays with its broker. At most `waiting` questions are in line."""
 
     def __init__(self, service: Any, number: int):
         super().__init__(service, number)
@@ -27,7 +27,7 @@ class LimitedReplica(Replica):
 
     @property
     def at_work(self) -> int:
-        """How many workers have something to do. A message has one from its fetch on."""
+        """The number of workers that are busy. A message occupies one from its fetch on."""
         beside = (one.item is not None or isinstance(one.handler, Handler) for one in self.running)
         return sum(beside) + (self.busy is not None)
 
@@ -37,7 +37,7 @@ class LimitedReplica(Replica):
         return [one for one in self.line if isinstance(one, Execution)]
 
     def admits(self, execution: Execution) -> bool:
-        """Whether a worker is free for a question. Else it waits in line, or is turned away."""
+        """Whether a worker is free for a question. If not, the question joins the line or is turned away."""
         if self.at_work < self.workers and not self.line:
             return True
         del self.running[execution]
@@ -51,32 +51,32 @@ class LimitedReplica(Replica):
         return False
 
     def has_room(self, source: "Reader | WorkQueue") -> bool:
-        """Whether a worker is free for a message. Else its source waits in line."""
+        """Whether a worker is free for a message. If not, its source joins the line."""
         room = self.at_work < self.workers and (self.serving or not self.line)
         if not room and source not in self.line:
             self.line.append(source)
         return room
 
     def offer(self, source: "Reader | WorkQueue") -> None:
-        """A source has a message: fetch it now, or when a worker is free."""
+        """Fetch a message from a source, now or when a worker is free."""
         if self.busy is not None or not self.reachable or self.has_room(source):
             super().offer(source)
 
     def release(self, execution: Execution | None) -> None:
-        """Done with a message: its worker is free."""
+        """Free the worker of a message."""
         super().release(execution)
         while self.waiting and self.busy is None and self.reachable:
-            self.offer(self.waiting.popleft())  # into the line, where no worker is free
+            self.offer(self.waiting.popleft())  # joins the line if no worker is free
         self._serve()
 
     def finish(self, execution: Execution) -> None:
-        """Done with a question, or a tick: its worker is free."""
+        """Free the worker of a question, or end a tick."""
         super().finish(execution)
         self._serve()
 
     def _serve(self) -> None:
-        """Free workers go to what has waited longest, also to a question whose asker has given up."""
-        if self.serving:  # what begins here may end here, too
+        """Give free workers to what has waited longest, including questions whose asker has given up."""
+        if self.serving:  # what begins here may also end here
             return
         self.serving = True
         while self.line and not self.paused and self.at_work < self.workers:
@@ -91,11 +91,11 @@ class LimitedReplica(Replica):
         self.serving = False
 
     def in_flight(self) -> list[Execution]:
-        """What it fetches, handles and answers, and the questions in line."""
+        """The executions that it fetches, handles and answers, and the questions in line."""
         return super().in_flight() + self.questions
 
     def crash(self, fault: Fault) -> None:
-        """Stop dead. The questions in line are lost."""
+        """Crash. The questions in line are lost, too."""
         waited = self.questions
         super().crash(fault)
         self.line.clear()

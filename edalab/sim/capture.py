@@ -1,4 +1,4 @@
-"""Change data capture: a connector reads the log of a service's database, and publishes what was inserted into a table."""
+"""Change data capture: a connector reads the log of a service's database, and publishes inserted rows."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -16,11 +16,11 @@ _INSERTED = "temp.edalab_inserted"
 
 
 class Capturing:
-    """A connector at run time: it publishes the envelopes in the rows that each transaction inserted, in the order of
-    the commits, one transaction after the other.
+    """A connector at run time: it publishes the envelopes in the rows that each transaction inserted, in commit order,
+    one transaction after the other.
 
-    log: of each transaction, when the connector may have it, and its envelopes.
-    committed: the position in it that a crash of the connector leaves. `position` is in its memory."""
+    log: for each transaction, the time from which the connector may read it, and its envelopes.
+    committed: the stored position, which survives a crash of the connector. `position` is in its memory."""
 
     publishes = False
     partition = None
@@ -41,8 +41,8 @@ class Capturing:
         self.watch()
 
     def watch(self) -> None:
-        """Have SQLite note each inserted row, also one that the same transaction deletes again. Nothing is inserted where
-        a migration has dropped the table."""
+        """Make SQLite record each inserted row, even if the same transaction deletes it. If a migration has dropped
+        the table, nothing is recorded."""
         connection, database = self.captured.database.connection, self.captured.database
         quoted = ['"{}"'.format(name.replace('"', '""')) for name in database.columns(self.table)]
         name = '"{}"'.format(self.table.replace('"', '""'))
@@ -56,7 +56,7 @@ class Capturing:
             connection.execute(f"{watch} begin {into}; end")
 
     def append(self, who: str) -> None:
-        """A transaction was committed: what it inserted is in the log from now on."""
+        """Append what a committed transaction inserted to the log."""
         connection, world = self.captured.database.connection, self.world
         rows = connection.execute(f"select * from {_INSERTED} order by rowid").fetchall()
         if not rows:
@@ -78,7 +78,7 @@ class Capturing:
     # -- one transaction after the other
 
     def wake(self, _: None = None) -> None:
-        """Publish the next transaction, if there is one and the connector can."""
+        """Publish the next transaction, if there is one and the connector is able to."""
         if self.execution is not None or not self.owner.reachable or self.position == len(self.log):
             return
         if self.log[self.position][0] > self.world.now:
@@ -97,7 +97,7 @@ class Capturing:
             await ctx.publish(envelope)  # pyrefly: ignore[not-async]
 
     def handled(self, execution: Execution, _result: object) -> None:
-        """Store the position, and go on."""
+        """Store the position, and continue."""
         prevented = execution.acknowledge("commit")
         if prevented == "crash":
             return
@@ -108,7 +108,7 @@ class Capturing:
         self._let_go(execution)
 
     def failed(self, execution: Execution, error: Exception) -> None:
-        """Tried again after a while; what comes after it waits."""
+        """Retry the transaction later. Later transactions wait for it."""
         self.failures += 1
         after = RETRY * self.failures
         execution.record_failure("retry", error, f"; again in {after / 1000:g} s")
@@ -118,7 +118,7 @@ class Capturing:
         self.world.schedule(due, self.wake, None)
 
     def abandoned(self, execution: Execution) -> None:
-        """The connector crashed, which rewinds it."""
+        """Do nothing, because the crash of the connector rewinds it."""
 
     def _let_go(self, execution: Execution) -> None:
         execution.replica.running.pop(execution, None)
@@ -128,15 +128,15 @@ class Capturing:
     # -- what a service does with each of its readers
 
     def lag(self) -> int:
-        """The transactions that the log keeps, because their position is not stored yet."""
+        """The number of transactions after the stored position."""
         return len(self.log) - self.committed
 
     def rewind(self) -> None:
-        """Back to the stored position."""
+        """Return to the stored position."""
         self.position, self.execution, self.failures = self.committed, None, 0
 
     restart = rewind
 
     def rebalance(self) -> None:
-        """The connector is back."""
+        """Continue, because the connector is reachable again."""
         self.wake()

@@ -1,6 +1,6 @@
-"""Which rows each save of a service changed: its statements run once more, on a copy of the database.
+"""The rows that each save of a service changed, found by running its statements again on a copy of the database.
 
-Claims seldom ask. To read all tables at each save would cost every run a fifth of its time."""
+Claims seldom need them. Reading all tables at each save would take a fifth of every run's time."""
 
 import marshal
 import sqlite3
@@ -13,7 +13,7 @@ from .database import Database, Rows
 
 
 class Changes(NamedTuple):
-    """The rows that a save added and those that it removed. A row that it updated is in both."""
+    """The rows that a save added, and those that it removed. An updated row is in both."""
 
     added: Rows
     removed: Rows
@@ -21,11 +21,11 @@ class Changes(NamedTuple):
 
 NO_CHANGES = Changes({}, {})
 _MOST_SHARED = 200
-_shared: dict[tuple[str, bytes], list[Changes]] = {}  # in exploration many databases do the same
+_shared: dict[tuple[str, bytes], list[Changes]] = {}  # many runs of an exploration save the same
 
 
 def changes_of(database: Database) -> dict[int, Changes]:
-    """A save, by its number in the journal -> what it changed."""
+    """Numbers of saves in the journal -> what each changed."""
     try:  # as bytes, in which 1, 1.0 and True differ
         key = database.schema, marshal.dumps([*database.saves.values()], 2)
     except ValueError:  # an envelope for an outbox, or another object
@@ -51,7 +51,7 @@ def _played_again(database: Database) -> list[Changes]:
 
 
 def save_again(copy: Database, statements: Iterable[tuple]) -> None:
-    """Run the statements of a save once more, on a copy of its database; what a restore did, do again."""
+    """Run the statements of a save again on a copy of its database. A restore is repeated, too."""
     for method, _, parameters in statements:
         if method == "restore":
             back_to(copy, parameters)
@@ -59,23 +59,23 @@ def save_again(copy: Database, statements: Iterable[tuple]) -> None:
             return
     copy.connection.execute("begin immediate")
     for method, sql, parameters in statements:
-        with suppress(sqlite3.Error):  # the handler caught it
+        with suppress(sqlite3.Error):  # an error that the handler caught
             getattr(copy.connection, method)(sql, parameters)
     copy.connection.execute("commit")
 
 
 def back_to(database: Database, saves: Iterable) -> None:
-    """Make a database what it was after these saves."""
+    """Give a database the contents that it had after these saves."""
     earlier = Database(database.service, database.schema)
     earlier.connection.set_progress_handler(None, 0)
     for statements in saves:
         save_again(earlier, statements)
-    database.use(earlier.connection)  # cursors that are still read keep the old one
+    database.use(earlier.connection)  # open cursors keep the old connection
     database.shaped = True
 
 
 def _differences(before: Rows, now: Rows) -> Changes:
-    """The rows that only one of two readings has."""
+    """The rows that only one of two states has."""
     found = Changes({}, {})
     for table in now | before:
         old, new = before.get(table, []), now.get(table, [])

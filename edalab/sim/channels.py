@@ -1,4 +1,4 @@
-"""What a topic and a work queue share: who takes their messages, and what follows a failure."""
+"""What topics and work queues share: subscriptions, expiry and retries."""
 
 from math import inf
 
@@ -9,12 +9,12 @@ from .services import ServiceRuntime
 
 
 class Channel:
-    """Where the broker keeps messages: a topic's log or a work queue."""
+    """A store of the broker for messages: a topic's log or a work queue."""
 
     def __init__(self, world, name: str, confirms: bool = True):
         self.world, self.name, self.confirms = world, name, confirms
         self.came_from = name  # where its messages were published
-        self.deadlines: dict[Envelope, int] = {}  # by when those that expire are to be handed over
+        self.deadlines: dict[Envelope, int] = {}  # when those that expire must be handed over
         self.heard: dict[str, bool] = {}  # whether any service handles this type of message
 
     max_bytes: int | None = None  # of a topic that refuses larger messages
@@ -25,31 +25,31 @@ class Channel:
         return most is not None and len(envelope.data.model_dump_json().encode()) > most
 
     def subscribe(self, service: ServiceRuntime) -> None:
-        """Let a service take messages of this channel, if it does not yet."""
+        """Subscribe a service to this channel, unless it is subscribed already."""
         raise NotImplementedError
 
     def append(self, envelope: Envelope) -> bool | None:
-        """Store a message. Returns True where it is full, and does not."""
+        """Store a message. Returns True if the channel is full and rejects it."""
         raise NotImplementedError
 
     def lag(self, service: ServiceRuntime) -> int:
-        """The messages of a queue that a service handles and that are not done with. (Of a log its readers know.)"""
+        """The number of unfinished messages that a service handles in a queue. (For a log, its readers count them.)"""
         return 0
 
     def check_heard(self, envelope: Envelope) -> None:
-        """Subscribe the services at the first message of a type; count one that nobody handles."""
+        """Subscribe the services that handle a type at its first message, and count a message that nobody handles."""
         name, world = envelope.type, self.world
         if name not in self.heard:
             services = [service for service in world.services.values() if service.handler(name)]
             for service in services:
-                if not service.joins:  # or else it subscribes later
+                if not service.joins:  # otherwise it subscribes later
                     self.subscribe(service)
             self.heard[name] = bool(services)
         if not self.heard[name]:
             world.unheard[name] += 1
 
     def has_expired(self, execution: Execution) -> bool:
-        """Whether a message is handed over too late. Then that is recorded in place of its `deliver`."""
+        """Whether a message is handed over after its expiry. If so, `expired` is recorded in place of `deliver`."""
         late = self.world.now - self.deadlines.get(execution.envelope, inf)
         if late > 0:
             execution.record_step("expired", None, f"{late / 1000:g} s too late")

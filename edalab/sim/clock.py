@@ -1,4 +1,4 @@
-"""Time is whole milliseconds inside and seconds outside; what takes time, and how long, has a name here."""
+"""Virtual time, which is whole milliseconds inside and seconds outside, and the durations that the laboratory uses."""
 
 from random import Random
 
@@ -7,9 +7,7 @@ from ..errors import Misuse, shown
 PUBLISH = 10  # from a publisher to the broker, and its confirmation
 DELIVER = 10  # from the broker to a consumer, and one way of a question or an answer
 CAPTURE = 10  # from a commit to the connector that reads the log of the database
-RESTART = (
-    1_000  # a crashed replica is up again: in plain timing just before it would lose its partitions
-)
+RESTART = 1_000  # a crashed replica restarts; with seed 0 just before it loses its partitions
 SESSION = 1_000  # a silent replica loses its partitions
 RETRY = 100  # before the second attempt; 200 before the third, and so on
 REFETCH = 500  # a dropped delivery of a log is fetched again
@@ -31,5 +29,5 @@ def milliseconds(seconds: float, what: str) -> int:
 
 
 def varied(base: int, dice: Random) -> int:
-    """A latency as it may turn out: from half to three times the named constant, so that races show."""
+    """A random latency from half to three times `base`, so that races show."""
     return max(1, round(base * dice.uniform(0.5, 3)))

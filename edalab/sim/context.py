@@ -1,4 +1,4 @@
-"""The context is a handler's whole world: it publishes, asks, waits and saves through it."""
+"""The context: through it a handler publishes, asks, waits and saves."""
 
 from inspect import iscoroutine
 from random import Random
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """The `ctx` of a handler, a tick or a workload: all that it may do.
+    """The `ctx` of a handler, a tick or a workload, with everything that it may do.
 
         @payments.on(OrderPlaced)
         async def charge(event: OrderPlaced, ctx: edalab.Context):
@@ -26,7 +26,7 @@ class Context:
                 db.execute("insert into charges values (?)", (event.order_id,))
             await ctx.publish(PaymentCharged(order_id=event.order_id))
 
-    Await what takes time: `publish`, `send`, `ask`, `sleep` and `all`. Times are seconds of virtual time."""
+    Await `publish`, `send`, `ask`, `sleep`, `in_progress`, `redrive` and `all`. Times are seconds of virtual time."""
 
     def __init__(self, execution: "Execution"):
         self._execution = execution
@@ -38,13 +38,13 @@ class Context:
 
             await ctx.publish(OrderPlaced(order_id="o1"))
 
-        event: an event, an envelope that `ctx.envelope` made, or the text of one that an outbox stored.
-        wait: False to go on at once. Publishes under way at once may overtake each other. The handling ends when all
-            are confirmed, and fails if one is not.
-        expires: seconds from now; who is not handed the event by then does not get it any more.
+        event: an event, an envelope from `ctx.envelope`, or the text of one that an outbox stored.
+        wait: False to continue at once. Publishes that are under way at once may overtake each other. The handling ends
+            when all are confirmed, and fails if one is not.
+        expires: seconds from now after which the event is no longer delivered.
 
-        Raises PublishFailed where the broker does not confirm: the event is then not stored, or stored and in doubt.
-        Inside `with ctx.database`, and in a topic with `confirms=False`, it does not wait."""
+        Raises PublishFailed if the broker does not confirm. The event may then be stored or not. It does not wait
+        inside `with ctx.database`, or for a topic with `confirms=False`."""
         sent = event if isinstance(event, Event) else self._publishable(event, Event, "publish")
         late = None if expires is None else milliseconds(expires, "publish(expires=)")
         return Publish(self._execution, sent, wait=wait, expires=late)
@@ -57,22 +57,22 @@ class Context:
             await ctx.send(CancelOrder(order_id="o1"), after=600)
 
         after: seconds until the command arrives: a timer that survives a crash.
-        expires: seconds from now or after `after`; a command that is not handed over by then is passed over.
+        expires: seconds from now, or from the end of `after`, after which the command is no longer delivered.
 
-        Raises PublishFailed where the broker does not confirm."""
+        Raises PublishFailed if the broker does not confirm."""
         sent = self._publishable(command, Command, "send")
         late = None if expires is None else milliseconds(expires, "send(expires=)")
         return Publish(self._execution, sent, milliseconds(after, "send(after=)"), expires=late)
 
     def ask(self, question: Query | Command, timeout: float = 1.0) -> Ask:
-        """Ask another service, and wait for its answer: what its handler returns.
+        """Ask another service, and wait for its answer, which is what its handler returns.
 
             stock = await ctx.ask(GetStock(item="pen"), timeout=0.5)
 
         timeout: seconds to wait.
 
-        A service that refuses answers with a `Refused`. Raises Unanswered where no answer arrives in time: whether the
-        service did what it was asked for is then in doubt."""
+        A service that refuses answers with a `Refused`. Raises Unanswered if no answer arrives in time, which leaves
+        in doubt whether the service did it, and Busy if the service turns the question away."""
         if not isinstance(question, Query | Command):
             made = isinstance(question, type)
             hint = f"make one: {shown(question)}(...)" if made else "an event is published"
@@ -82,14 +82,14 @@ class Context:
         return Ask(self._execution, question, milliseconds(timeout, "ask(timeout=)"))
 
     def sleep(self, seconds: float) -> Sleep:
-        """Let virtual time pass: `await ctx.sleep(0.5)`. A crash ends the handler meanwhile."""
+        """Wait for some seconds of virtual time: `await ctx.sleep(0.5)`. A crash during this time ends the handler."""
         return Sleep(self._execution, milliseconds(seconds, "sleep"))
 
     def in_progress(self) -> InProgress:
-        """Let the queue wait anew for this message's acknowledgement, `ack_wait` from now: `await ctx.in_progress()`.
+        """Restart the queue's wait for this message's acknowledgement, `ack_wait` from now: `await ctx.in_progress()`.
 
-        Takes no time. Changes nothing after the wait has run out, and nothing while the service is cut off.
-        Raises Misuse where no queue waits."""
+        It takes no time. It has no effect after the wait has run out, or while the service is cut off. Raises Misuse
+        if no queue waits."""
         execution = self._execution
         execution.check_alive()
         if execution.item is None or execution.handler.delivery == "at-most-once":
@@ -100,14 +100,14 @@ class Context:
         return InProgress(execution)
 
     def redrive(self) -> Redrive:
-        """Send the dead letter that is handled back to where it came from: the same envelope, for this service only.
+        """Send the dead letter being handled back to where it came from: the same envelope, for this service only.
 
             await ctx.redrive()
 
-        From a topic it goes to this service's queue for retries, from a queue back into that queue. Its attempts
-        count from 1 again, and `ctx.message.redrives` says how often it was sent back.
+        A message of a topic goes to this service's queue for retries, and a message of a queue goes back to that queue.
+        Its attempts count from 1 again, and `ctx.message.redrives` is the number of times that it was sent back.
 
-        Raises PublishFailed where the broker does not confirm, and Misuse where no dead letter is handled."""
+        Raises PublishFailed if the broker does not confirm, and Misuse if no dead letter is being handled."""
         execution = self._in_service("redrive")
         if not isinstance(execution.envelope, DeadLetter):
             raise execution.refuse(
@@ -117,12 +117,12 @@ class Context:
         return Redrive(execution)
 
     def all(self, *calls: Call) -> All:
-        """Wait for several asks, publishes and sleeps at once.
+        """Await several asks, publishes and sleeps at once.
 
             flight, hotel = await ctx.all(ctx.ask(BookFlight(trip=1)), ctx.ask(BookHotel(trip=1)))
 
-        Returns a list in the order of the calls: each answer, or the exception that awaiting this call alone would
-        raise. One that fails does not stop the others. Publishes that are under way at once may overtake each other."""
+        Returns a list in the order of the calls: each answer, or the exception that awaiting the call alone would
+        raise. A call that fails does not stop the others. Publishes that run at once may overtake each other."""
         for number, call in enumerate(calls):
             if not isinstance(call, Call):
                 if iscoroutine(call):
@@ -139,12 +139,12 @@ class Context:
         return All(self._execution, calls)
 
     def note(self, text: object) -> None:
-        """Leave a remark on the timeline."""
+        """Record a remark, which the timeline shows."""
         execution = self._execution
         execution.check_alive()
         world, service = execution.world, execution.replica.service
         service.notes += 1
-        # A loop that never awaits is found here.
+        # Finds a loop that never awaits.
         if world.budget is not None and service.notes % NOTES_BETWEEN_LOOKS == 0:
             world.budget.look_at_steps()
         where = execution.envelope, None, execution.offset, execution.attempt
@@ -152,7 +152,7 @@ class Context:
         world.record_step("note", execution.replica.actor, *where, detail=detail)
 
     def envelope(self, event: Event | Command) -> Envelope:
-        """Put a message into an envelope, with its id and correlation fixed: what an outbox stores.
+        """Put an event or a command into an envelope with a fixed id and correlation, for an outbox to store.
 
         with ctx.database as db:
             db.execute("insert into outbox values (?)", (ctx.envelope(OrderPlaced(order_id="o1")),))"""
@@ -166,17 +166,17 @@ class Context:
         return execution.world.mint(execution, event, channel.name)
 
     def new_id(self) -> str:
-        """An id that no message and no other call of `new_id` has. The same in every equal run."""
+        """A new id, different from those of all messages and all other calls. Equal runs get the same ids."""
         self._execution.check_alive()
         return self._execution.replica.service.new_id()
 
     def sequence(self, name: str) -> int:
-        """The next number of a sequence of the service's database: 1, 2, 3 and so on.
+        """The next number of a sequence of the service: 1, 2, 3 and so on.
 
-        number = ctx.sequence("orders")
+            number = ctx.sequence("orders")
 
-        All replicas share it. It knows no transaction: a rollback or a crash gives no number back, and of two
-        transactions the one with the higher number may commit first."""
+        All replicas share it. It is independent of transactions: a rollback or a crash gives no number back, and of
+        two transactions the one with the higher number may commit first."""
         execution = self._in_service("sequence")
         if not isinstance(name, str) or not name:
             what = f"gives ctx.sequence {shown(name)}, which takes a name"
@@ -186,7 +186,7 @@ class Context:
     @property
     def lease(self) -> int:
         """The number of this run's lease, in a tick declared with `lease=`: a fencing token. It is 1 for the first
-        leader, and grows by 1 with each new one. The run of a leader that has lost its lease keeps its old number."""
+        leader, and grows by 1 with each new leader. A run of a leader that has lost its lease keeps its old number."""
         execution = self._in_service("lease")
         if execution.lease is None:
             how = f"@{execution.replica.service.name}.every(1, lease=3)"
@@ -197,27 +197,27 @@ class Context:
 
     @property
     def now(self) -> float:
-        """Seconds since the run began, as the clock of this service shows them."""
+        """Seconds since the run began, by the clock of this service."""
         return self._execution.replica.service.clock / 1000
 
     @property
     def random(self) -> Random:
-        """The service's own dice, a `random.Random` that the run's seed decides: `ctx.random.random()`."""
+        """The service's own random numbers, a `random.Random` seeded by the run's seed: `ctx.random.random()`."""
         return self._execution.replica.service.dice
 
     @property
     def state(self) -> dict:
-        """This replica's memory, a dict. A crash empties it."""
+        """This replica's memory, a dict. A crash or a deploy empties it."""
         return self._in_service("state").replica.state
 
     @property
     def database(self) -> Transaction:
-        """The service's SQLite database. Each `with` is one transaction.
+        """The service's SQLite database. Each `with` block is one transaction.
 
             with ctx.database as db:
                 row = db.execute("select amount from accounts where id = ?", (event.id,)).fetchone()
 
-        It commits at its end, and rolls back on an exception or a crash. All replicas share the database."""
+        A block commits at its end, and rolls back on an exception or a crash. All replicas share the database."""
         execution = self._in_service("database")
         return execution.transaction or Transaction(execution.replica.service.database, execution)
 
@@ -232,7 +232,7 @@ class Context:
         return f"<context of {self._execution.where()} at {self.now:g} s>"
 
     def _in_service(self, name: str) -> "Execution":
-        """The execution, for what the outside world lacks and a `finally` of a crashed replica must not reach."""
+        """The execution. Raises Misuse in the workload, and unwinds a handler whose replica has crashed."""
         execution = self._execution
         if execution.replica.service.name == "client":
             raise execution.refuse(f"uses ctx.{name}, which the outside world lacks; ask a service")
@@ -240,7 +240,7 @@ class Context:
         return execution
 
     def _publishable(self, message: object, kind: type[Message], verb: str) -> Message | Envelope:
-        """What `publish` or `send` was given, if it is of this kind or in an envelope. Raises Misuse for anything else."""
+        """The message or envelope for `publish` or `send`. Raises Misuse unless it is of this kind or an envelope."""
         if isinstance(message, (kind, Envelope)):
             return message
         error, what = None, f"{'publishes' if verb == 'publish' else 'sends'} {shown(message)}"
@@ -258,7 +258,7 @@ class Context:
 
 
 def _hint(message: object, kind: type[Message], verb: str) -> str:
-    """What to do with a thing that cannot be published or sent."""
+    """What to write in place of an object that cannot be published or sent."""
     for other, call in ((Event, "publish"), (Command, "send"), (Query, "ask")):
         if isinstance(message, other):
             instead = f"`await ctx.{call}({type(message).__name__}(...))`"
@@ -273,8 +273,8 @@ def _hint(message: object, kind: type[Message], verb: str) -> str:
 
 
 def explain_missing(error: AttributeError) -> None:
-    """Say what a context or a transaction has, where a handler asks for something else. Here, as a `__getattr__` would
-    make every other attribute slower."""
+    """Add to the error of a missing attribute what a context or a transaction has. This is done here because a
+    `__getattr__` would make every other attribute slower."""
     if isinstance(error.obj, Context):
         names = ", ".join(name for name in vars(Context) if not name.startswith("_"))
         error.args = (f"ctx has no {error.name!r}; it has {names}",)

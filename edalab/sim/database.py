@@ -1,5 +1,6 @@
-"""Each service has a real SQLite database of its own, and a handler works in it through one transaction at a time."""
+"""The SQLite database of each service, and the transactions in which handlers use it, one at a time."""
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 _SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_DROP_VIEW + 1)}
 _SHAPING = _SHAPING - {sqlite3.SQLITE_DELETE} | {sqlite3.SQLITE_ALTER_TABLE}
-_ENDING = ("begin", "commit", "end", "rollback", "savepoint", "release")
+# A statement that would end the transaction, even after a comment.
+_ENDING = re.compile(
+    r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:begin|commit|end|rollback|savepoint|release)\b",
+    re.I | re.S,
+)
 Rows = dict[str, list[tuple]]  # by table
 Statement = tuple[str, str, Any]  # a method of the connection, SQL, parameters
 _PROBE, _MOST_PROBES = 1_000_000, 50  # instructions between two probes, and probes in a transaction
@@ -27,20 +32,20 @@ class Database:
 
     def __init__(self, service: str, schema: str):
         self.service, self.schema = service, schema
-        self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
+        self.inserted: set[str] = set()  # tables for which an insert was compiled
         self.shaped = False  # a table was made, changed or dropped since the transaction began
         self.probes = 0
-        self.capture: Capturing | None = None  # hears of each save
+        self.capture: Capturing | None = None  # is called after each save
         self._only_read = False
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
             _made(schema).backup(connection)
-        # The number of each save in the journal -> what it ran.
+        # Numbers of saves in the journal -> their statements.
         self.saves: dict[int, list[Statement]] = {}
         self.use(connection)
 
     def use(self, connection: sqlite3.Connection) -> None:
-        """Have this connection from now on."""
+        """Use this connection from now on."""
         self.connection = connection
         connection.set_authorizer(self._authorize)
         connection.set_progress_handler(self._interrupts, _PROBE)
@@ -48,7 +53,7 @@ class Database:
             self.capture.watch()
 
     def _authorize(self, action: int, table: str | None, *_: object) -> int:
-        """Allow every action, and note which tables are inserted into, made or dropped."""
+        """Allow every action. Record which tables are inserted into, and whether the schema changes."""
         if action == sqlite3.SQLITE_INSERT and table and not table.startswith("sqlite_"):
             self.inserted.add(table)
         elif action in _SHAPING:
@@ -70,12 +75,12 @@ class Database:
         return {table: self.rows_of(table) for table in self.tables()}
 
     def rows_of(self, table: str, most: int = -1) -> list[tuple]:
-        """The rows of a table, so many at most."""
+        """The rows of a table, at most `most` of them."""
         name = table.replace('"', '""')
         return self.connection.execute(f'select * from "{name}" limit {most}').fetchall()
 
     def readable(self) -> sqlite3.Connection:
-        """The connection, no longer to be written to: whoever looks at a run must not change it."""
+        """The connection, read-only from now on, because code that reads a run must not change it."""
         if not self._only_read:
             self.connection.execute("pragma query_only = on")
             self.connection.set_progress_handler(None, 0)
@@ -83,7 +88,7 @@ class Database:
         return self.connection
 
     def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
-        """What a `select` finds. Raises the error of SQLite with the tables there are."""
+        """The rows that a `select` finds. Raises SQLite's error, with the tables that exist."""
         if not isinstance(sql, str):
             raise Misuse(f"rows takes a select as a text, not {shown(sql)}")
         try:
@@ -96,7 +101,7 @@ class Database:
             raise
 
     def explain(self, error: sqlite3.Error, parameters: object) -> None:
-        """Add what there is, or what to do, where SQLite's own words do not say it."""
+        """Add to SQLite's error what exists, or what to do, if its text does not say so."""
         text = str(error)
         if isinstance(parameters, str):
             hint = f" The parameters are a tuple: ({parameters!r},)"
@@ -110,13 +115,13 @@ class Database:
         error.args = (text + hint, *error.args[1:])
 
     def migrate(self, script: str, step: int) -> None:
-        """Run SQL statements in one transaction, which becomes the save of a step. Raises Misuse for one that fails."""
+        """Run SQL statements in one transaction, recorded as the save of a step. Raises Misuse if a statement fails."""
         statements, statement, self.probes = [], "", 0
         self.connection.execute("begin immediate")
         try:
             for part in script.split(";"):
                 statement += part + ";"
-                if sqlite3.complete_statement(statement):  # no ; of a text or a trigger
+                if sqlite3.complete_statement(statement):  # and not a ; in a text or a trigger
                     self.connection.execute(statement)
                     statements.append(("execute", statement, ()))
                     statement = ""
@@ -142,7 +147,7 @@ class Database:
 
 @lru_cache(maxsize=64)
 def _made(schema: str) -> sqlite3.Connection:
-    """An empty database of this schema. To copy it takes a tenth of the time of making it anew, which every run would."""
+    """An empty database with this schema. Copying it takes a tenth of the time of making a new one for every run."""
     template = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     template.executescript(schema)
     return template
@@ -212,16 +217,17 @@ class Transaction:
         return self._run("executemany", sql, _keeping(parameters, rows), rows)
 
     def _run(self, method: str, sql: str, parameters: Any, kept: object) -> sqlite3.Cursor:
-        """Run a statement, and keep it with parameters that nobody else can change."""
+        """Run a statement, and store it with parameters that nobody else can change."""
         execution = self._execution
         execution.check_alive()
         if execution.transaction is not self:
             around = "write `with ctx.database as db:` around it"
             raise execution.refuse(f"calls database.{method} outside a transaction; {around}")
-        verb = sql.lstrip()[:9].lower()
-        if verb.startswith(_ENDING):
+        if not isinstance(sql, str):
+            raise TypeError(f"{method} takes SQL as a text, not {shown(sql)}")
+        if _ENDING.match(sql):
             self._refuse_end()
-        if not verb.startswith("select"):
+        if sql.lstrip()[:6].lower() != "select":
             self._statements.append((method, sql, kept))
         try:
             return getattr(self._database.connection, method)(sql, parameters)
@@ -231,7 +237,7 @@ class Transaction:
 
     @property
     def now(self) -> float:
-        """Seconds since the run began, as the clock of this service shows them."""
+        """Seconds since the run began, by the clock of this service."""
         return self._execution.replica.service.clock / 1000
 
     @property
@@ -255,7 +261,7 @@ def _kept(parameters: object) -> object:
 
 
 def _keeping(rows: Iterable, kept: list) -> Iterator:
-    """The rows of parameters, each kept when SQLite takes it."""
+    """The rows of parameters. Each is copied into `kept` when SQLite takes it."""
     for row in rows:
         kept.append(_kept(row))
         yield row

@@ -1,4 +1,4 @@
-"""What a service gave up lies in a queue of dead letters, for its handlers of dead letters, if it has one."""
+"""Dead letters: messages that a service gave up, in a queue for its handlers of dead letters, if it has any."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from .channels import Channel
     from .world import World
 
-WAIT = 60  # s: who reads dead letters may think for longer
+WAIT = 60  # seconds, because a handler of dead letters may take longer
 
 
 class DeadLetters:
-    """The dead letters of a run, whether a handler reads them or not, in the order in which they died."""
+    """The dead letters of a run, with or without a handler for them, in the order in which they were given up."""
 
     def __init__(self, world: "World"):
         self.world = world
         self.letters: list[DeadLetter] = []
 
     def add(self, execution: Execution, came_from: str) -> None:
-        """A message that was given up in the last step of the record becomes a dead letter."""
+        """Add a dead letter for the message that was given up in the last step of the record."""
         world, died, replica = self.world, execution.envelope, execution.replica
         name = f"{came_from}.dlq"
         reason = (world.record[-1] or "").removesuffix(f"; to {name}")
@@ -37,7 +37,7 @@ class DeadLetters:
         self._offer(letter, replica)
 
     def offer_to(self, replica: Replica) -> None:
-        """Those that its service gave up before it had a handler for them."""
+        """Publish the dead letters that a replica's service gave up before it had a handler for them."""
         for letter in self.letters:
             if letter.source == replica.service.name and not letter.id:
                 self._offer(letter, replica)
@@ -52,8 +52,8 @@ class DeadLetters:
             queue.append(letter)
 
     def way_back(self, letter: DeadLetter) -> "Channel":
-        """Where a dead letter is sent back to: its queue, or the queue for retries of its service, as a log would
-        hand it to every group again."""
+        """The channel that a dead letter is sent back to: its queue, or for a topic the service's queue for retries,
+        because a log would deliver it to every group again."""
         world, name = self.world, f"{letter.came_from}.{letter.source}.retry"
         channel = world.channels[letter.came_from]
         if isinstance(channel, WorkQueue):
@@ -69,32 +69,32 @@ class DeadLetters:
 
 
 class OwnQueue(WorkQueue):
-    """A queue that no other service subscribes to. Its messages came from another channel."""
+    """A queue for messages that came from another channel. Services do not subscribe to it by type."""
 
     def __init__(self, world: "World", name: str, came_from: str, ack_wait: float = 5):
         super().__init__(world, Queue(name, None, ack_wait=ack_wait))
         self.came_from = came_from
 
     def check_heard(self, envelope: Envelope) -> None:
-        """Who takes from it has subscribed already."""
+        """Do nothing, because its consumers have subscribed already."""
 
 
 class LetterQueue(OwnQueue):
-    """Dead letters. Each replica takes one after the other, beside its other work; one that is given up stays."""
+    """A dead letter queue. Each replica handles one at a time, in parallel with its other work. Those given up stay."""
 
     def __init__(self, world: "World", name: str, came_from: str):
         super().__init__(world, name, came_from, WAIT)
         self.beside = True
 
     def is_for(self, replica: Replica, envelope: Envelope) -> bool:
-        """A dead letter is for the service that gave its message up."""
+        """Whether the replica's service gave the message up, and handles it."""
         return envelope.source == replica.service.name and super().is_for(replica, envelope)
 
     def lag(self, service: ServiceRuntime) -> int:
         return sum(item.envelope.source == service.name for item in self.open)
 
     def failed(self, execution: Execution, error: Exception) -> None:
-        """Tried again; after the last attempt it stays where it is."""
+        """Retry the dead letter. After the last attempt it stays in the queue."""
         item = execution.item
         if item.execution is execution and item.attempt >= self._limit(item):
             execution.record_failure("failure", error, f"; stays in {self.name}")
@@ -104,7 +104,7 @@ class LetterQueue(OwnQueue):
             super().failed(execution, error)
 
     def give_up(self, item: Item) -> None:
-        """It stays where it is."""
+        """Leave the dead letter in the queue."""
 
     def _remove(self, item: Item) -> None:
         super()._remove(item)

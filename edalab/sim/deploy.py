@@ -1,4 +1,4 @@
-"""A deploy replaces what the replicas of a service run, one after the other, while everything goes on."""
+"""Deploys: the replicas of a service switch to other handlers and ticks, one after the other, during a run."""
 
 import re
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s?(?: +rolling +{SECONDS}
 
 @dataclass(frozen=True, repr=False)
 class Deploy(Timed):
-    """From a time on (seconds) the replicas of a service run the handlers and ticks of another declaration of it."""
+    """A switch of a service's replicas, at a time (seconds), to the handlers and ticks of another declaration of it."""
 
     do: ClassVar[str] = "deploy"
     keeps_alive: ClassVar[bool] = True
@@ -39,7 +39,7 @@ class Deploy(Timed):
         milliseconds(self.rolling, f"deploy {self.service}: rolling=")
         if self.start is not None:
             milliseconds(self.start, f"deploy {self.service}: at=")
-        # As it is declared now: a run must not change with later declarations.
+        # Frozen, so that later declarations do not change a run.
         object.__setattr__(self, "new", self.new.system.frozen().services[self.service])
 
     @property
@@ -51,11 +51,11 @@ class Deploy(Timed):
         return replace(self, start=seconds)
 
     def __str__(self) -> str:
-        at = "" if self.start is None else f" at {self.start:g} s"
-        rolling = f" rolling {self.rolling:g} s" if self.rolling else ""
+        at = "" if self.start is None else f" at {self.start:.15g} s"
+        rolling = f" rolling {self.rolling:.15g} s" if self.rolling else ""
         return f"deploy {self.service}{at}{rolling}"
 
-    def __repr__(self) -> str:  # no text that could be pasted: it holds a service
+    def __repr__(self) -> str:  # not text for `faults=`, because it holds a service
         return f"<{self}>"
 
     def check(self, system: System) -> None:
@@ -80,26 +80,26 @@ class Deploy(Timed):
 def deploy(
     service: Service, at: float | None = None, rolling: float = 0, migration: str = ""
 ) -> Deploy:
-    """From `at` on (seconds), the replicas of a service run the handlers and ticks that another system declares for it.
+    """A deploy: from `at` on (seconds), a service's replicas run the handlers and ticks of another declaration of it.
 
         migration = "alter table bills add column cents integer"
         simulate(old, busy_day, faults=[deploy(new.services["billing"], at=5, rolling=2, migration=migration)])
 
-    service: of another system, with the name of one in the system that runs, as it is declared now. Only its
-        handlers and ticks count, and not its `schema=` or `workers=`.
-    rolling: seconds from one replica to the next; between them, both versions run.
-    migration: SQL that is run once, in one transaction, as the first replica switches. The run raises Misuse if
-        SQLite refuses it.
+    service: a service of another system, as it is declared now, with the name of one in the system that runs. Only its
+        handlers and ticks are used, and not its `schema=` or `workers=`.
+    rolling: seconds from one replica's switch to the next. In between, both versions run.
+    migration: SQL that runs once, in one transaction, when the first replica switches. The run raises Misuse if SQLite
+        rejects it.
 
-    A replica finishes what it has in hand, then switches. Its partitions stay with it, and its `ctx.state` is lost. The
-    database, the logs and the positions in them stay. A run does not end before `at`. `explore(deploys=)` chooses
+    A replica finishes its work in hand and then switches. It keeps its partitions, but loses its `ctx.state`. The
+    database, the logs and the positions do not change. A run does not end before `at`. `explore(deploys=)` chooses
     `at` itself."""
     return Deploy(service, at, rolling, migration)
 
 
 def parse_deploy(text: str, known: Iterable[Deploy]) -> Deploy | None:
-    """A deploy from its text form; None if it is another text. Raises Misuse for one that is none of the `known`, for a
-    text cannot hold what is deployed."""
+    """The `known` deploy that a text names, at the text's time; None for a text of something else. Raises Misuse for
+    an unknown deploy, because a text cannot hold handlers."""
     if not text.startswith("deploy "):
         return None
     match = _TEXT.fullmatch(text)
@@ -117,7 +117,7 @@ def parse_deploy(text: str, known: Iterable[Deploy]) -> Deploy | None:
 
 @lru_cache(maxsize=64)  # one for all runs of an exploration
 def with_deployed(system: System, services: tuple[Service, ...]) -> System:
-    """A system that also has the handlers, ticks, topics and queues of what is deployed to it."""
+    """A system that also has the handlers, ticks, topics and queues of the services deployed to it."""
     both = System(system.name)
     both.saga_roles, both.revision = system.saga_roles, system.revision
     both.topics, both.queues = dict(system.topics), dict(system.queues)

@@ -1,4 +1,4 @@
-"""An execution is one run of a handler: on which replica, on which message, and how far it got."""
+"""Executions: each is one run of a handler by a replica on a message."""
 
 import sys
 from collections.abc import Callable
@@ -37,16 +37,16 @@ _RAISED = (Busy, PublishFailed, Unanswered)
 class Execution:
     """One run of a handler, a tick or the workload, from its message's fetch to its end.
 
-    source: the log's reader, the queue, the tick or the ask that its message came from. It hears how the execution
-        ended: `handled(execution, result)`, `failed(execution, error)` or, after a crash, `abandoned(execution)`.
-    epoch: the reader's when it fetched the message. The reader counts its owners, and so knows the work of an old one.
-    unconfirmed: publishes that it did not wait for, and that the broker has not yet confirmed.
-    unawaited: the last call that was made and not yet awaited. Each call knows the one before it."""
+    source: the log's reader, the queue, the tick or the ask that its message came from. At the end, one of its methods
+        is called: `handled(execution, result)`, `failed(execution, error)` or, after a crash, `abandoned(execution)`.
+    epoch: the reader's epoch when it fetched the message. Work of an older epoch belongs to an old owner.
+    unconfirmed: the publishes that it did not wait for, and that the broker has not yet confirmed.
+    unawaited: the last call that was made and not yet awaited. Each call refers to the one before it."""
 
     # None until the message is handed over and handled, and for the workload:
     attempt: int = None  # pyrefly: ignore[bad-assignment]  # from 1
     offset: int = None  # pyrefly: ignore[bad-assignment]  # of the message in its partition
-    deadline: Any = None  # a Timer: then a group evicts its replica
+    deadline: Any = None  # a Timer, after which the group evicts its replica
     lease: int | None = None  # of a tick with a lease: the fencing token
     item: "Item" = None  # pyrefly: ignore[bad-assignment]  # of a work queue
     handler: Any = None  # a Handler or a Tick
@@ -59,7 +59,7 @@ class Execution:
     unconfirmed = 0
     unpublished: PublishFailed | None = None  # why one of those failed
     outcome: tuple = ()  # (error, result) of a handler that ended before they were confirmed
-    revivals = 0  # times that it went on after its replica had crashed
+    revivals = 0  # how often it continued after its replica had crashed
 
     def __init__(self, replica: "Replica", source: Any, envelope: Any = None, epoch: int = 0):
         self.envelope: Envelope = envelope
@@ -109,7 +109,7 @@ class Execution:
             self._end(None, result)
 
     def resume(self, value: Any) -> None:
-        """Go on after an await, with its value, or with the Busy, PublishFailed or Unanswered that it raises."""
+        """Continue after an await, with its value, or with the Busy, PublishFailed or Unanswered that it raises."""
         if self.dead or (self.replica.paused and self.replica.holds(self.resume, value)):
             return
         try:
@@ -120,7 +120,7 @@ class Execution:
         except BaseException as error:
             self._raised(error)
         else:
-            if self.dead or self.world.misuse:  # and a bare `except` swallowed it
+            if self.dead or self.world.misuse:  # a bare `except` swallowed it
                 self._close()
                 if self.world.misuse:
                     raise self.world.misuse
@@ -141,7 +141,7 @@ class Execution:
             raise error
 
     def _end(self, error: Exception | None, result: Any = None) -> None:
-        """The handler returned or raised. What it returned is published before the message counts as handled."""
+        """End the handler, which returned or raised. Returned messages are published before the end counts."""
         if self.dead:
             return
         if (
@@ -167,7 +167,7 @@ class Execution:
             self.resume(None)
 
     def expect_confirmation(self) -> Callable:
-        """Where the broker's answer to a publish that is not waited for goes. The handling is over after the last."""
+        """The callback for a confirmation that is not waited for. The handling ends after the last one."""
         self.unconfirmed += 1
         return self._confirmed
 
@@ -197,20 +197,20 @@ class Execution:
     # -- points and the record
 
     def fault_at(self, step: str, message: str, ineffective: bool = False) -> Fault | None:
-        """Count one more visit to a point of this service; return the fault that strikes there, or None."""
+        """Count a visit to a point of this service. Returns the fault that strikes there, or None."""
         service = self.replica.service
         if not service.has_faults:
             return None
         return self.world.plan.fault_at((service.name, step, message), ineffective)
 
     def reach(self, step: str) -> Fault | None:
-        """Record a step of this execution; return the fault that strikes there, or None."""
+        """Record a step of this execution. Returns the fault that strikes there, or None."""
         fault = self.fault_at(step, self.envelope.type)
         self.record_step(step, fault.do if fault is not None else None)
         return fault
 
     def acknowledge(self, step: str, fenced: bool = False, note: str | None = None) -> str | None:
-        """Reach the `commit` or `ack` point; return what keeps the broker from hearing of it, or None.
+        """Reach the `commit` or `ack` point. Returns what keeps it from the broker, or None.
 
         That is the action of a fault (after "crash" the replica is down), "cut", or "fenced"."""
         prevented = "fenced" if fenced else "cut" if self.replica.service.cut else None
@@ -226,7 +226,7 @@ class Execution:
 
     @property
     def fenced_because(self) -> str:
-        """Why the broker no longer takes its commit."""
+        """Why the broker no longer accepts its commit."""
         evicted = self.replica.evicted is self
         return "its replica was evicted" if evicted else "its partition has a new owner"
 
@@ -248,7 +248,7 @@ class Execution:
     # -- crash
 
     def crash(self, fault: Fault) -> None:
-        """Crash this replica, in the middle of this handler if it is the one that runs now."""
+        """Crash the replica, and unwind this handler if it is the one that runs now."""
         runs_now = self.coroutine is None or self.coroutine.cr_running
         self.replica.crash(fault)
         if runs_now:
@@ -263,7 +263,7 @@ class Execution:
                 self.transaction.__exit__(Killed, None, None)
 
     def check_alive(self) -> None:
-        """Unwind a handler whose replica has crashed. One that swallows even that ends at its next `await`."""
+        """Unwind a handler whose replica has crashed. If it swallows even Killed, it ends at its next `await`."""
         if self.dead:
             self.revivals += 1
             if self.revivals < MOST_REVIVALS:
@@ -274,14 +274,14 @@ class Execution:
         for _ in range(MOST_REVIVALS):
             if coroutine is None or coroutine.cr_frame is None:
                 return
-            # A learner's `finally` may complain: the process it ran in is gone.
+            # A learner's `finally` may raise, because its process is gone.
             with suppress(Exception, Killed):
                 coroutine.close()
         self.refuse(
             "goes on after its replica has crashed, because a bare `except:` keeps it alive; write `except Exception:`"
         )
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-        try:  # Python would report once more that it cannot be closed
+        try:  # Python would report again that it cannot be closed
             coroutine = self.coroutine = None
         finally:
             sys.unraisablehook = hook
@@ -294,7 +294,7 @@ class Execution:
         return f"{name}.{self.handler.name}" if self.handler else "the workload"
 
     def refuse(self, what: str) -> Misuse:
-        """The error for a misuse by this handler. The world keeps it, in case the handler swallows it."""
+        """The error for a misuse by this handler. The world stores it, in case the handler swallows it."""
         return self.world.refuse(Misuse(f"{self.where()} {what}"))
 
     def check_unawaited(self, new: Call) -> None:

@@ -1,4 +1,4 @@
-"""Faults strike at named points, `service.step.Message`: exactly (the n-th time) or at random (at a rate)."""
+"""Faults at named points, `service.step.Message`: exact ones (the n-th time) and random ones (at a rate)."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -7,7 +7,7 @@ from ..errors import Misuse, Unknown, shown
 from ..model.numbers import check_whole
 from .clock import milliseconds
 
-ACTIONS = {  # what can go wrong at each step; where several strike at once, the first of ORDER
+ACTIONS = {  # the actions at each step; if several strike at once, the first of ORDER
     "publish": ("crash", "fail", "unconfirmed", "lose", "duplicate", "delay"),
     "deliver": ("drop", "duplicate", "delay"),
     "handle": ("crash", "fail"),
@@ -22,7 +22,7 @@ ORDER = ("crash", "fail", "unconfirmed", "lose", "drop", "duplicate", "delay")
 
 @dataclass(frozen=True, repr=False)
 class Fault:
-    """One exact fault. It strikes just before a step takes effect (`unconfirmed` and `duplicate` of a publish: just after the message was stored).
+    """One exact fault. It strikes just before a step (a publish with `unconfirmed` or `duplicate`: just after it).
 
         Fault("crash", at="payments.commit.OrderPlaced", nth=2)
         "crash payments.commit.OrderPlaced #2"                     # the same as text
@@ -32,7 +32,7 @@ class Fault:
         deliver: drop, duplicate, delay    handle, save: crash, fail
         ask, reply: crash, drop, delay     commit, ack: crash, lose
     at: the point, service.step.Message.
-    nth: strikes the n-th time that the run reaches this point.
+    nth: the fault strikes the n-th time that the run reaches this point.
     seconds: how long a delay lasts (1 s), or the down time after a crash (1 s).
 
     Raises Misuse for a point or an action that does not exist."""
@@ -67,20 +67,20 @@ class Fault:
         return service, step, message
 
     def lasts(self, default: int) -> int:
-        """How long it lasts, in ms; `default` where it does not say."""
+        """Its duration in ms; `default` if it has no `seconds`."""
         return default if self.seconds is None else milliseconds(self.seconds, self.do)
 
     def __str__(self) -> str:
-        lasts = "" if self.seconds is None else f" for {self.seconds:g} s"
+        lasts = "" if self.seconds is None else f" for {self.seconds:.15g} s"
         return f"{self.do} {self.at} #{self.nth}{lasts}"
 
-    def __repr__(self) -> str:  # a list of faults prints as it can be pasted into `simulate`
+    def __repr__(self) -> str:  # so that a printed list of faults can be pasted into `simulate`
         return repr(str(self))
 
 
 @dataclass(frozen=True)
 class Faults:
-    """Random faults: for each action the share of all points, from 0 to 1, at which it strikes.
+    """Random faults: for each action, the share of all visits to its points, from 0 to 1, at which it strikes.
 
         simulate(shop, three_orders, seed=7, faults=[Faults(drop=0.1, crash=0.01)])
 
@@ -101,11 +101,11 @@ class Faults:
                 )
 
     def __repr__(self) -> str:
-        rates = (f"{name}={rate:g}" for name, rate in vars(self).items() if rate)
+        rates = (f"{name}={rate:.15g}" for name, rate in vars(self).items() if rate)
         return f"Faults({', '.join(rates)})"
 
     def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:
-        """Whether an action strikes. Each decision has one fixed number: a higher rate only adds to a lower one's faults."""
+        """Whether an action strikes. Each decision has a fixed number, so a higher rate keeps a lower one's faults."""
         rate = self.drop if action == "lose" else getattr(self, action)
         if not rate:
             return False
@@ -115,7 +115,7 @@ class Faults:
 
 
 def action_of(fault: Fault | None, *known: str) -> str | None:
-    """What a fault does at a step that knows these actions. Raises Misuse for any other, such as a new one."""
+    """The action of a fault at a step that handles the `known` actions. Raises Misuse for any other action."""
     if fault is None:
         return None
     if fault.do not in known:

@@ -1,4 +1,4 @@
-"""A coroutine that a handler forgot to await is an error of that handler, not a warning on stderr."""
+"""Detection of coroutines that a handler forgot to await: an error of that handler, in place of a warning on stderr."""
 
 import sys
 import warnings
@@ -11,14 +11,14 @@ _RUNNING = (Execution.resume.__code__, Execution.run.__code__)  # a learner's co
 
 
 def running_in(frame: FrameType | None) -> Execution | None:
-    """The execution whose handler runs in this frame, or in one that it calls."""
+    """The execution whose handler runs in this frame or called it; None if there is none."""
     while frame is not None and frame.f_code not in _RUNNING:
         frame = frame.f_back
     return frame and frame.f_locals["self"]
 
 
 def notice_forgotten_coroutines() -> None:
-    """From now on refuse them. Where Python has no such hook, it warns as ever."""
+    """Raise an error for them from now on. If this Python has no such hook, it warns as usual."""
     python_warns = getattr(warnings, "_warn_unawaited_coroutine", None)
     if python_warns is None or python_warns.__module__ == __name__:
         return
@@ -28,7 +28,7 @@ def notice_forgotten_coroutines() -> None:
         values = coroutine.cr_frame.f_locals.values() if coroutine.cr_frame else ()
         worlds = [value._execution.world for value in values if isinstance(value, Context)]
         if execution is None or any(world is not execution.world for world in worlds):
-            python_warns(coroutine)  # not of a run, or of an earlier one and collected only now
+            python_warns(coroutine)  # not from a run, or from an earlier one and collected only now
         else:
             execution.refuse(f"forgot to await: `await {coroutine.__name__}(...)`")
 

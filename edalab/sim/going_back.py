@@ -1,4 +1,4 @@
-"""A service goes back in time: its database is restored from a backup, or its group rewinds in its topics."""
+"""Returns to an earlier time: a service's database is restored from a backup, or its group rewinds in its topics."""
 
 import re
 from bisect import bisect_left
@@ -21,7 +21,7 @@ _BACK = re.compile(rf"(restore|rewind) +([\w-]+) +to +{SECONDS} *s? +at +{SECOND
 
 @dataclass(frozen=True, repr=False)
 class Back(Timed):
-    """At a time (seconds), something of a service goes back to an earlier time."""
+    """A return of a service's database or group, at a time (seconds), to an earlier time `to`."""
 
     do: ClassVar[str]
     keeps_alive: ClassVar[bool] = True
@@ -37,14 +37,14 @@ class Back(Timed):
             raise Misuse(f"{self}: it goes back to an earlier time; give a to= before at=")
 
     def __str__(self) -> str:
-        return f"{self.do} {self.service} to {self.to:g} s at {self.start:g} s"
+        return f"{self.do} {self.service} to {self.to:.15g} s at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
         check_service(self, system)
 
 
 class Restore(Back):
-    """At a time (seconds), the database of a service becomes what it was at an earlier one."""
+    """A return of a service's database to its contents at an earlier time."""
 
     do = "restore"
 
@@ -64,7 +64,7 @@ class Restore(Back):
 
 
 class Rewind(Back):
-    """At a time (seconds) a group goes back to what was stored since an earlier time."""
+    """A return of a group to the messages that were stored since an earlier time."""
 
     do = "rewind"
 
@@ -86,27 +86,27 @@ class Rewind(Back):
 
 
 def restore(service: str, to: float, at: float) -> Restore:
-    """A fault: at `at` (seconds), the database of a service is restored from a backup made at `to`.
+    """A fault that restores the database of a service at `at` (seconds) from a backup made at `to`.
 
         simulate(shop, three_orders, faults=[restore("billing", to=2, at=5)])
 
-    What was committed up to `to` is there, and what was saved later is gone. The service's positions in topics and
-    queues stay, and so do its numbers, its ids and `ctx.state`. A run does not end before `at`."""
+    Saves up to `to` are kept, and later ones are lost. The service's positions, sequences, ids and `ctx.state` do
+    not change. A run does not end before `at`. Raises Misuse unless `to` is before `at`."""
     return Restore(service, to, at)
 
 
 def rewind(service: str, at: float, to: float = 0) -> Rewind:
-    """At a time (seconds), the group of a service goes back to the first message that its topics stored at `to` or later.
+    """A return of a service's group, at `at` (seconds), to the first message that its topics stored at `to` or later.
 
         simulate(shop, many_orders, faults=[rewind("reports", at=20)])
 
-    What is still kept from there on is handled again. A message in hand is finished first. Queues have nothing to go
-    back to. A run does not end before `at`. Raises Misuse for a `to` that does not come before it."""
+    All messages since then that are still kept are handled again, after the message in hand. Queues are not
+    affected. A run does not end before `at`. Raises Misuse if `to` is not before `at`."""
     return Rewind(service, to, at)
 
 
 def parse_back(text: str) -> Back | None:
-    """A restore or a rewind from its text form; None if it is another text."""
+    """The restore or rewind of a text; None for any other text."""
     if match := _BACK.fullmatch(text):
         do, service, to, at = match.groups()
         return {"restore": Restore, "rewind": Rewind}[do](service, float(to), float(at))

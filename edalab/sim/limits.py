@@ -1,4 +1,4 @@
-"""A run that would not end by itself is stopped, in little time and memory, by an error that names what kept going."""
+"""Limits that stop a run that would not end by itself, quickly and with an error that names the cause."""
 
 from collections import Counter
 
@@ -9,16 +9,16 @@ NOTES_BETWEEN_LOOKS = 20_000  # of one service
 DEEPEST = 1_000  # messages, each caused by the one before
 MOST_ATTEMPTS = 1_000  # at one message
 MOST_AT_ONCE = 100_000  # actions at one instant
-MOST_WAITS = 100_000  # actions, ticks apart, while nothing happens
+MOST_WAITS = 100_000  # actions, not counting ticks, without a recorded step
 MOST_BUSY_TICKS = 2_000  # ticks that did something when nothing but ticks was left
-BY_STORY = 10_000  # messages and notes with one beginning, or of the ticks of one service; grows with `max_steps`
+BY_STORY = 10_000  # messages and notes of one correlation, or of one service's ticks; grows with `max_steps`
 LARGER = "give `until=`, or a larger max_steps= if that is meant"
 _REMARKS = "note", "in_progress"  # steps that send nothing
-_LOOK = 20_000  # steps or actions between two looks, which then cost nothing in the run's loop
+_LOOK = 20_000  # steps or actions between two checks, which are then too rare to cost time
 
 
 class Budget:
-    """What a run may use up. `look` when the record is longer than `values` or the action's number is above `actions`."""
+    """The limits of one run. Call `look` if the record exceeds `values` in length, or an action's number `actions`."""
 
     def __init__(self, world, max_steps: int):
         self.world, self.max_steps = world, max_steps
@@ -26,7 +26,7 @@ class Budget:
         self.by_workload = max_steps // 10  # messages and notes
         self.by_story = int(BY_STORY * max(1, max_steps / MAX_STEPS))
         self.happened, self.quiet_since = -1, 0
-        self.counted = 0  # how much of the record is in this:
+        self.counted = 0  # how much of the record `stories` includes
         self.stories: Counter = Counter()  # by correlation, or by the service of a tick
 
     def look(self) -> None:
@@ -43,7 +43,7 @@ class Budget:
         self.actions = actions + _LOOK
 
     def look_at_steps(self) -> None:
-        """The same for the record alone, which can grow within one action."""
+        """Raise Endless if the record alone shows it. The record can grow within one action."""
         world, client = self.world, self.world.client
         if len(world.record) > self.max_steps * WIDTH:
             world.endless(f"{self._last_step()}; over max_steps={self.max_steps:,} steps; {LARGER}")
@@ -62,7 +62,7 @@ class Budget:
                 sent = step not in _REMARKS
                 begins = envelope.data is None or (sent and envelope.causation is None)
                 self.stories[service if begins else envelope.correlation] += 1
-        self.stories.pop("client", None)  # its share is `by_workload`
+        self.stories.pop("client", None)  # `by_workload` limits the client
         for story, number in self.stories.most_common(1):
             often = f"over {self.by_story:,} messages and notes"
             if number > self.by_story and story in world.services:
@@ -76,12 +76,12 @@ class Budget:
                 world.endless(f"{story} set off {often} ({types}); {find}")
 
     def stand_still(self) -> None:
-        """Time does not pass."""
+        """Raise Endless, because time does not pass."""
         often = f"over {MOST_AT_ONCE:,} actions at {self.world.now / 1000:g} s"
         self.world.endless(f"{self._running()} for no time, {often}; sleep, or make the loop end")
 
     def _last_step(self) -> str:
-        """The last step of a message, for an error that knows no better."""
+        """The last step of a message, for an error that has no better hint."""
         columns = (self.world.record[column::WIDTH][::-1] for column in (1, 2, 3))
         for step, (service, _), envelope in zip(*columns, strict=True):
             if envelope is not None:
@@ -89,7 +89,7 @@ class Budget:
         return self._running()
 
     def _running(self) -> str:
-        """Who waits for something, by name."""
+        """The names of the handlers and the workload that wait for something."""
         world = self.world
         handling = [each for service in world.services.values() for each in service.handling()]
         names = [execution.where() for execution in handling]

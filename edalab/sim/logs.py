@@ -1,4 +1,4 @@
-"""A topic is a log: it keeps its messages in partitions, and each group has a reader in each partition."""
+"""Logs: a topic stores its messages in partitions, and each group has a reader in each partition."""
 
 from bisect import bisect_left
 from zlib import crc32
@@ -10,7 +10,7 @@ from .topics import Reader
 
 
 class Log(Channel):
-    """The partitions of a topic, and who reads them."""
+    """The partitions of a topic, and their readers."""
 
     def __init__(self, world, topic: Topic):
         super().__init__(world, topic.name, topic.confirms)
@@ -21,12 +21,12 @@ class Log(Channel):
         self.interval = round((topic.max_poll_interval or 0) * 1000)
         self.window = round(topic.deduplicates * 1000)
         self.retention = round((topic.retention or 0) * 1000)
-        self.times: list[list[int]] = [[] for _ in self.partitions]  # of storing, where they matter
+        self.times: list[list[int]] = [[] for _ in self.partitions]  # of storing, if they matter
         self.dated = bool(self.retention) or world.plan.rewinds
-        self.stored: dict[str, int] = {}  # when each id was stored, where the topic deduplicates
+        self.stored: dict[str, int] = {}  # when each id was stored, if the topic deduplicates
 
     def append(self, envelope: Envelope) -> None:
-        """A message takes the next offset of its partition: that of its key, or the next in turn."""
+        """Store a message at the next offset of its key's partition, or without a key of the next partition in turn."""
         if self.window and self._is_stored(envelope):
             return
         if not self.heard.get(envelope.type):
@@ -47,7 +47,7 @@ class Log(Channel):
                 reader.wake()
 
     def _is_stored(self, envelope: Envelope) -> bool:
-        """Whether a message with this id was stored within the window; else it is from now on."""
+        """Whether a message with this id was stored within the window. If not, it counts as stored from now on."""
         now, before = self.world.now, self.stored.get(envelope.id)
         if before is None or now - before > self.window:
             self.stored[envelope.id] = now
@@ -63,7 +63,7 @@ class Log(Channel):
         return bisect_left(self.times[partition], self.world.now - self.retention)
 
     def grow(self, partitions: int) -> bool:
-        """Have so many partitions from now on, if these are more. What is stored stays where it is."""
+        """Increase the number of partitions to `partitions`, if that is more. Stored messages stay where they are."""
         groups, before = [reader.service for reader in self.readers[0]], len(self.partitions)
         for number in range(before, partitions):
             self.partitions.append([])
@@ -76,7 +76,7 @@ class Log(Channel):
         return partitions > before
 
     def subscribe(self, service: ServiceRuntime) -> None:
-        """A service reads this log from here on."""
+        """Add readers for a service, unless it has them already."""
         if not any(reader.log is self for reader in service.readers):
             late = self.world.system.services[service.name].joins and service.earliest
             for number, readers in enumerate(self.readers):

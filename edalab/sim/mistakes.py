@@ -1,4 +1,4 @@
-"""What a handler can do wrong, each in a sentence: forget an await, await something foreign, end as none may."""
+"""Errors for mistakes in handlers: a forgotten await, a foreign awaitable, a wrong way to end."""
 
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def check_end(execution: "Execution", error: Exception | None, result: Any) -> None:
-    """Raise Misuse where a handler ends in a way that none may."""
+    """Raise Misuse if a handler ended in a way that is not allowed."""
     world = execution.world
     if isinstance(error, Misuse):
         world.refuse(error)
@@ -64,7 +64,7 @@ def forgot(execution: "Execution", call: Call | None) -> Misuse:
 
 
 def awaits_foreign(execution: "Execution", awaited: object) -> Misuse:
-    """The error for an await of something else than a call of this handler's context."""
+    """The error for an await of something other than a call of this handler's context."""
     if isinstance(awaited, Call):
         instead = "of another message's ctx; use the ctx that came with this message"
         return execution.refuse(f"awaits {awaited} {instead}")
@@ -75,7 +75,7 @@ def awaits_foreign(execution: "Execution", awaited: object) -> Misuse:
 
 
 def unreadable(execution: "Execution", error: Exception) -> Unreadable:
-    """What the handler's class cannot read of the message, and why."""
+    """The error for a message that the handler's class cannot read, with the reason."""
     envelope, reader, where = execution.envelope, execution.handler.message, execution.where()
     kind = "" if isinstance(error, InvalidMessage) else f"{type(error).__name__}: "
     found = Unreadable(

@@ -1,4 +1,4 @@
-"""A fault plan: the faults that a run is asked for. It travels as one line, such as `print(run.faults)` shows."""
+"""The fault plan of a run: the faults requested for it. It can be written as one line, as `print(run.faults)` does."""
 
 import re
 from collections import Counter
@@ -20,8 +20,8 @@ _FAULT = re.compile(
 
 
 def parse_plan(text: str, deploys: Iterable[Deploy] = ()) -> list[AnyFault]:
-    """The faults of a line: a list of them as it prints, or their texts with ; or , between them. It may name one of these
-    deploys, at its own time."""
+    """The faults in a line: a printed list of faults, or their texts with ; or , between them. The line may name one
+    of these deploys, at its own time."""
     text = text.strip().removeprefix("faults=")
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
@@ -31,7 +31,7 @@ def parse_plan(text: str, deploys: Iterable[Deploy] = ()) -> list[AnyFault]:
 
 
 def parse(text: str) -> Struck:
-    """A fault from its text form."""
+    """The fault of a text. Raises Misuse for any other text."""
     text = text.strip()
     if match := _FAULT.fullmatch(text):
         do, at, nth, seconds = match.groups()
@@ -60,7 +60,7 @@ def _read(text: str) -> AnyFault:
 class Plan:
     """The faults of one run: the `requested` ones, how often each of their points was reached, and those that `struck`.
 
-    Raises Misuse where a fault could never strike this system."""
+    Raises Misuse for a fault that could never strike this system."""
 
     def __init__(self, faults: Iterable[AnyFault | str], system: System, seed: int):
         if isinstance(faults, str | AnyFault):
@@ -99,14 +99,14 @@ class Plan:
             raise Misuse(f"{fault}: the clock of {fault.service} is skewed already; give one skew")
 
     def concerns(self, service: str) -> bool:
-        """Whether a fault may strike at this service; all others go on as in a run without faults."""
+        """Whether a fault may strike at this service. All other services run as in a run without faults."""
         windows = {window.service for window in self.windows if isinstance(window, Window)}
         return bool(self.rates) or service in windows | {point[0] for point in self.points}
 
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
-        """Count one more visit to a point; return the fault that strikes on it, or None.
+        """Count a visit to a point. Returns the fault that strikes at this visit, or None.
 
-        ineffective: the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
+        ineffective: whether the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
         if point not in self.points and not self.rates:
             return None
         nth = self.counts[point] = self.counts.get(point, 0) + 1
@@ -125,13 +125,13 @@ class Plan:
         return fault
 
     def unfired(self) -> list[Struck]:
-        """The faults that were asked for by name and did not happen."""
+        """The faults that were requested individually and did not strike."""
         named = [fault for fault in self.requested if not isinstance(fault, Faults)]
         return list((Counter(named) - Counter(self.struck)).elements())
 
 
 def _impossible(fault: Fault, system: System) -> Misuse:
-    """The error for a fault that could never strike: it names the reason."""
+    """The error for a fault that could never strike, with the reason."""
     service, step, message = fault.point
     types = message_types()
     if service not in system.services and service != "client":

@@ -1,4 +1,4 @@
-"""The points of a system, and the actions that may strike at each: `service.step.Message`."""
+"""The points of a system, `service.step.Message`, and the actions that may strike at each."""
 
 from functools import lru_cache
 
@@ -8,15 +8,15 @@ from .run import Run
 from .steps import rows_of
 
 Point = tuple[str, str, str]  # service, step, type of the message
-SENT = {"publish": (Event, Command), "ask": (Command, Query)}  # what a service can send off
+SENT = {"publish": (Event, Command), "ask": (Command, Query)}  # what a service can send
 # People press a button twice and networks are slow; the rest of the outside world is not explored.
 _EXPLORED_AT_CLIENT = ("duplicate", "delay")
 
 
 def points(system: System) -> list[Point]:
-    """The points at which the declared handlers and ticks consume messages, in the order declared.
+    """The points at which the declared handlers and ticks consume messages, in the order of declaration.
 
-    The points at which a service publishes or asks are not among them: only a run shows those."""
+    They leave out the points at which a service publishes or asks, which only a run shows."""
     found: dict[Point, None] = {}
     for service in system.services.values():
         for handler in service.handlers.values():
@@ -50,11 +50,11 @@ def _topic(cls: type[Message]) -> str:
 def actions_at(system: System, point: Point) -> tuple[str, ...]:
     """The actions of a point's step (`ACTIONS`) that may strike there; () if there is no such point.
 
-    The client does not crash. A topic with `confirms=False` loses a publish, any other fails to confirm it."""
+    The client does not crash. A topic with `confirms=False` loses a publish, and any other fails to confirm it."""
     return _actions_at(system, point, system.revision, Message.__count__)
 
 
-@lru_cache(maxsize=2_000)  # asked for each fault of each run; the last two say when to look again
+@lru_cache(maxsize=2_000)  # called for each fault of each run; the last two arguments expire it
 def _actions_at(system: System, point: Point, _revision: object, _count: int) -> tuple[str, ...]:
     service, step, message = point
     if step not in SENT:
@@ -74,9 +74,9 @@ def _actions_at(system: System, point: Point, _revision: object, _count: int) ->
 def enumerate_faults(run: Run, after: Fault | None = None) -> list[Fault]:
     """Every single fault that could strike a run, in the order in which the run reached its points.
 
-    after: only the faults that could strike once this one has.
+    after: a fault of the run. Only the faults that could strike after it are returned.
 
-    Of the client's publishes and asks only `duplicate` and `delay` are among them, and no pauses or cuts."""
+    For the client's publishes and asks, only `duplicate` and `delay` are included. Pauses and cuts are not included."""
     found: list[Fault] = []
     counts: dict[Point, int] = {}
     last = after and (after.point, after.nth)
@@ -96,4 +96,4 @@ def enumerate_faults(run: Run, after: Fault | None = None) -> list[Fault]:
     return found
 
 
-_fault = lru_cache(maxsize=10_000)(Fault)  # exploration meets the same ones in run after run
+_fault = lru_cache(maxsize=10_000)(Fault)  # an exploration makes the same ones in run after run

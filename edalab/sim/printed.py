@@ -1,4 +1,4 @@
-"""What code of learners prints while it is played: kept as far as somebody wants to read it, or not at all."""
+"""Capturing what learners' code prints during a run: its beginning is stored, or all of it is discarded."""
 
 import io
 from collections.abc import Generator
@@ -13,7 +13,7 @@ class Printed(io.StringIO):
         self.most, self.length = most, 0
 
     def write(self, text: str) -> int:
-        """Keep what still fits."""
+        """Store what still fits."""
         self.length += len(text)
         super().write(text[: max(0, self.most - self.tell())])
         return len(text)
@@ -26,13 +26,13 @@ class Printed(io.StringIO):
 
 @contextmanager
 def printing(printed: Printed) -> Generator[None]:
-    """Keep what is printed meanwhile, warnings too, instead of showing it."""
+    """A context in which printed text, including warnings, goes to `printed` and is not shown."""
     with redirect_stdout(printed), redirect_stderr(printed):
         yield
 
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Show nothing of what is printed meanwhile: a run played again, or for the hundredth time. A progress bar shows."""
+    """A context that hides what is printed, for replays and explorations. A progress bar (on stderr) shows."""
     with redirect_stdout(Printed(0)):
         yield

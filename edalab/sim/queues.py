@@ -1,4 +1,4 @@
-"""A work queue hands each message to one free replica, until it is acknowledged or goes to the dead letters."""
+"""Work queues: each message goes to one free replica, until it is acknowledged or dead-lettered."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class Item:
     envelope: Envelope
     attempt: int = 0
     execution: Any = None  # the last Execution that it was handed to
-    timer: Any = None  # a Timer: until then it may be acknowledged
-    delayed: bool = False  # a fault delayed it, and strikes no second time
+    timer: Any = None  # a Timer: the wait for its acknowledgement
+    delayed: bool = False  # a fault delayed it, and does not strike it again
 
 
 class WorkQueue(Channel):
-    """A queue and its consumers: the replicas of every service that handles what is in it."""
+    """A queue and its consumers: the replicas of every service that handles its messages."""
 
     publishes = True  # what a handler returns
     partition = None
@@ -40,27 +40,27 @@ class WorkQueue(Channel):
         self.ordered_by_key = declared.ordered_by_key
         self.ack_wait = round(declared.ack_wait * 1000)
         self.prefetch = declared.prefetch
-        self.beside = declared.prefetch > 1  # it is handled beside a replica's other work
+        self.beside = declared.prefetch > 1  # handled in parallel with a replica's other work
         self.most, self.rejects = declared.max_length or inf, declared.overflow == "reject"
-        self.arrives: dict[Replica, int] = {}  # when the last message handed to it does
+        self.arrives: dict[Replica, int] = {}  # when the last message handed to it arrives
         self.ready: deque[Item] = deque()
-        self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
+        self.open: dict[Item, None] = {}  # unfinished, as an ordered set
         self.consumers: list[Replica] = []
         self.turn = 0
 
     def subscribe(self, service: ServiceRuntime) -> None:
-        """The replicas of a service take messages from here on."""
+        """Add the replicas of a service to the consumers."""
         if self not in service.queues:
             service.queues.append(self)
             self.consumers += service.replicas
             self.offer()
 
     def lag(self, service: ServiceRuntime) -> int:
-        """The messages that a service handles and that are not done with."""
+        """The number of unfinished messages that a service handles."""
         return sum(1 for item in self.open if service.handler(item.envelope.type))
 
     def append(self, envelope: Envelope) -> bool | None:
-        """A message joins the queue, in place of the oldest or not at all where it is full."""
+        """Store a message. A full queue rejects it, which returns True, or discards the oldest one."""
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
         if len(self.ready) >= self.most:
@@ -76,7 +76,7 @@ class WorkQueue(Channel):
         self.offer()
 
     def offer(self) -> None:
-        """Offer what is ready to the consumers, who take turns."""
+        """Offer the ready messages to the consumers, who take turns."""
         if self.beside:
             while self.ready and any(map(self._is_fetched_by, self._in_turn())):
                 pass
@@ -90,7 +90,7 @@ class WorkQueue(Channel):
         return self.consumers[self.turn :] + self.consumers[: self.turn]
 
     def _is_fetched_by(self, replica: Replica) -> bool:
-        """Whether a replica takes one more message, beside those of this queue that it has."""
+        """Fetch one more message for a replica, up to the prefetch. Returns whether there was one."""
         has = sum(execution.source is self for execution in replica.running)
         if has >= self.prefetch or not replica.reachable or not replica.has_room(self):
             return False
@@ -127,8 +127,8 @@ class WorkQueue(Channel):
         return envelope.type in replica.version.handlers
 
     def _is_next(self, item: Item, replica: Replica) -> bool:
-        """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
-        a message twice at once, for its record could not tell the two apart.)"""
+        """Whether no older message of its key is open, in a queue that is ordered by key. (A replica never handles a
+        message twice at once, because the record could not tell the two apart.)"""
         id = item.envelope.id
         if self.prefetch > 1 and any(one.envelope.id == id for one in replica.running):
             return False
@@ -138,7 +138,7 @@ class WorkQueue(Channel):
         return next(other for other in self.open if other.envelope.subject == key) is item
 
     def _put_back(self, item: Item) -> None:
-        """An item is ready again, before those that came after it."""
+        """Make an item ready again, before those that came after it."""
         if item in self.open:
             self.ready.appendleft(item)
             if self.prefetch > 1:  # several may come back at once, and keep their order
@@ -147,7 +147,7 @@ class WorkQueue(Channel):
             self.offer()
 
     def deliver(self, execution: Execution) -> None:
-        """The message is handed over, and handled; unless it is acknowledged in time, it is handed out again."""
+        """Deliver and handle a message. Unless it is acknowledged in time, it is handed out again."""
         if execution.dead:
             return
         replica, item, world = execution.replica, execution.item, self.world
@@ -186,13 +186,13 @@ class WorkQueue(Channel):
                 execution.begin(handler)
 
     def extend(self, execution: Execution) -> None:
-        """Wait anew for an acknowledgement, unless the wait has run out."""
+        """Restart the wait for an acknowledgement, unless it has run out."""
         item, prevented, why = execution.item, None, None
         if execution.replica.service.cut:
             prevented = "cut"
         elif item not in self.open:
             why = "no longer in the queue"
-        elif not item.timer.live or item.attempt != execution.attempt:  # another has it by now
+        elif not item.timer.live or item.attempt != execution.attempt:  # the wait has run out
             why = TOO_LATE
         execution.record_step("in_progress", prevented, why)
         if prevented is why is None:
@@ -200,7 +200,7 @@ class WorkQueue(Channel):
             item.timer = self.world.timer(self.ack_wait, self._expired, item)
 
     def abandoned(self, execution: Execution) -> None:
-        """The replica crashed: a message that had not arrived stays, one that had waits for its time-out."""
+        """After a crash, put back a message that had not arrived. One that had arrived waits for its time-out."""
         if execution.attempt is None:
             self._put_back(execution.item)
         self._deliver_copy(execution)
@@ -212,7 +212,7 @@ class WorkQueue(Channel):
             self.give_up(item)
 
     def give_up(self, item: Item) -> None:
-        """The last attempt was not acknowledged in time."""
+        """Dead-letter a message whose last attempt was not acknowledged in time."""
         attempts = f"{item.attempt} attempt{'s' if item.attempt > 1 else ''}"
         why = f"{NOT_ACKNOWLEDGED} after {attempts}; to {self.came_from}.dlq"
         item.execution.record_step("dead_letter", None, why)
@@ -235,7 +235,7 @@ class WorkQueue(Channel):
     # -- how it ended
 
     def handled(self, execution: Execution, result: object) -> None:
-        """Acknowledge the message, if that was not done before."""
+        """Acknowledge the message, unless that was done before the handling."""
         note = result.note if isinstance(result, Refused) else None
         if execution.handler.delivery == "at-most-once":
             execution.record_step("done", None, note)
@@ -244,7 +244,7 @@ class WorkQueue(Channel):
         self._release(execution)
 
     def _survives_ack(self, execution: Execution, note: str | None = None) -> bool:
-        """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
+        """Reach the `ack` point. Returns False only if the replica crashed. After a lost ack the message stays open."""
         prevented = execution.acknowledge("ack", note=note)
         item, again = execution.item, self.ordered_by_key and execution.redeliver
         if prevented is None and again and execution.handler is not None:  # not at most once
@@ -256,7 +256,7 @@ class WorkQueue(Channel):
         return prevented != "crash"
 
     def failed(self, execution: Execution, error: Exception) -> None:
-        """Given back, to be handed out again after a while; after the last attempt dead-lettered."""
+        """Return the message to the queue for a retry, or dead-letter it after the last attempt."""
         item = execution.item
         at_most_once = execution.handler.delivery == "at-most-once"
         has_it = item.execution is execution and item.timer.live
@@ -278,8 +278,8 @@ class WorkQueue(Channel):
         self._deliver_copy(execution)
 
     def _deliver_copy(self, execution: Execution) -> None:
-        """Hand the same message out once more after this handling, if a `duplicate` struck its delivery. (In a
-        queue ordered by key it is not done with until it is acknowledged, and so comes again by itself.)"""
+        """Hand the same message out again after this handling, if a `duplicate` struck its delivery. (In a queue
+        ordered by key the item itself stays open and is handed out again.)"""
         begun = execution.handler
         at_most_once = begun is not None and begun.delivery == "at-most-once"
         if execution.redeliver and (at_most_once or not self.ordered_by_key):

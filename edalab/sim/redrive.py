@@ -1,4 +1,4 @@
-"""To send a dead letter back to where it came from is to publish it again, for the service alone that gave it up."""
+"""The redrive of a dead letter: it is published again, only for the service that gave it up."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from .limits import MOST_ATTEMPTS
 
 
 class Redrive(Publish):
-    """`ctx.redrive`."""
+    """The call of `ctx.redrive`."""
 
     __slots__ = ("detail",)
 

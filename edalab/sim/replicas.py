@@ -1,4 +1,4 @@
-"""A replica is one process of a service: it crashes, stands still and comes back."""
+"""Replicas: the processes of a service, which crash and restart, pause and resume."""
 
 from collections import deque
 from collections.abc import Callable
@@ -19,35 +19,33 @@ if TYPE_CHECKING:
 
 
 class Replica:
-    """One process of a service. It handles one message at a time, and beside it those of queues with prefetch.
-    A crash takes all that is in flight in it."""
+    """One process of a service. It handles one message at a time, and in parallel those of queues with prefetch. A
+    crash ends everything that is in flight in it."""
 
     def __init__(self, service: "ServiceRuntime", number: int):
         self.service, self.number = service, number
         self.actor = (service.name, number)
         self.up, self.paused = True, False
-        self.left = False  # the group: it finishes what it handles
+        self.left = False  # whether it has left the group and only finishes what it handles
         self.reachable = True  # up, not paused, not cut off, in the group
         self.state: dict = {}
         self.version = service.version
-        self.next_version: Version | None = (
-            None  # to switch to when all that it has in hand has ended
-        )
+        self.next_version: Version | None = None  # to switch to when its work in hand has ended
         self.busy: Execution | None = None  # of the message that it fetches or handles
-        self.waiting: deque[Reader | WorkQueue] = deque()  # they have a message for it
-        self.running: dict[Execution, None] = {}  # beside it, as an ordered set
+        self.waiting: deque[Reader | WorkQueue] = deque()  # sources that have a message for it
+        self.running: dict[Execution, None] = {}  # in parallel with it, as an ordered set
         self.held: list[tuple[Callable, Any]] = []  # what a pause holds back
         self.silent_since: int | None = None
         self.session: Timer | None = None
         self.evicted: Execution | None = None  # the handling that took too long for its group
         self.paused_until = 0
-        self.stopped = 0  # when it last crashed or came to stand still
+        self.stopped = 0  # when it last crashed or was paused
         self.sent = 0  # when the last message that it published arrives
 
     # -- one message at a time
 
     def offer(self, source: "Reader | WorkQueue") -> None:
-        """A source has a message: fetch it now, or when this replica is free."""
+        """Fetch a message from a source, now or when this replica is free."""
         if self.busy is not None or not self.reachable:
             if source not in self.waiting:
                 self.waiting.append(source)
@@ -63,7 +61,7 @@ class Replica:
         heappush(world.agenda, (world.now + takes, next(world.number), source.deliver, execution))
 
     def release(self, execution: Execution | None) -> None:
-        """Done with a message: fetch what has waited longest."""
+        """End a message, and fetch from the source that has waited longest."""
         if self.busy is execution:
             self.busy = None
             if self.waiting and self.reachable:
@@ -75,13 +73,13 @@ class Replica:
             self._switch_soon()
 
     def finish(self, execution: Execution) -> None:
-        """Done with a question or a tick."""
+        """End a question or a tick."""
         self.running.pop(execution, None)
         if self.next_version is not None:
             self._switch_soon()
 
     def has_room(self, source: "Reader | WorkQueue") -> bool:
-        """Whether it may fetch one more message, beside those that it has."""
+        """Whether it may fetch one more message, in addition to those that it has."""
         return True
 
     def admits(self, execution: Execution) -> bool:
@@ -89,19 +87,19 @@ class Replica:
         return True
 
     def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
-        """An execution beside the message that it handles: of a question or a tick."""
+        """A new execution of a question or a tick, in parallel with the message in hand."""
         execution = Execution(self, source, envelope)
         self.running[execution] = None
         return execution
 
     def in_flight(self) -> list[Execution]:
-        """What it fetches, handles and answers."""
+        """The executions that it fetches, handles and answers."""
         return [*self.running] if self.busy is None else [self.busy, *self.running]
 
     # -- deploys
 
     def deploy(self, version: "Version") -> None:
-        """Take no more messages, and switch to a version when all that is in hand has ended."""
+        """Take no further messages, and switch to a version when the work in hand has ended."""
         if not self.left and version.number > (self.next_version or self.version).number:
             self.next_version, self.reachable = version, False
             self._switch(None)
@@ -125,7 +123,7 @@ class Replica:
     # -- crash and restart
 
     def crash(self, fault: Fault) -> None:
-        """Stop dead: what is in flight is gone, with the memory; the database and the broker remember the rest."""
+        """Crash. What is in flight is lost with the memory. The database and the broker keep their state."""
         world = self.service.world
         world.record_step("crash", self.actor, fault="crash", detail=str(fault))
         self.up = self.paused = self.reachable = False
@@ -151,7 +149,7 @@ class Replica:
         self.service.hear(self)
 
     def leave(self) -> None:
-        """Leave the group: finish what it handles, and take no more."""
+        """Leave the group: finish what is being handled, and take no further messages."""
         self.left, self.reachable = True, False
         self.service.world.record_step("leave", self.actor)
 
@@ -163,8 +161,8 @@ class Replica:
     # -- eviction and pauses
 
     def evict(self, execution: Execution) -> None:
-        """Leave the group until this handling ends. All its partitions move; where nobody else is in the group, they
-        wait for it."""
+        """Leave the group until this handling ends. All partitions move to other replicas; if there are none, they
+        wait for this one."""
         self.evicted = execution
         took = f"handling for {execution.source.log.interval / 1000:g} s"
         execution.record_step("evicted", None, took)
@@ -172,19 +170,19 @@ class Replica:
         self.service.rebalance()
 
     def join(self, execution: Execution) -> None:
-        """Back in the group, if it was evicted for this handling."""
+        """Rejoin the group, if this handling caused the eviction."""
         if self.evicted is execution:
             self.evicted = None
             self.service.rebalance()
 
     def holds(self, action: Callable, argument: Any) -> bool:
-        """Whether it stands still; then what it was about to do waits until it goes on."""
+        """Whether it is paused. If so, the action waits until it resumes."""
         if self.paused:
             self.held.append((action, argument))
         return self.paused
 
     def begin_outage(self, until: int) -> bool:
-        """Stand still, as in a long garbage collection. What is down cannot."""
+        """Pause, as in a long garbage collection. Returns False for a replica that is down."""
         if not self.up:
             return False
         self.paused_until = max(self.paused_until, until)
@@ -195,21 +193,21 @@ class Replica:
         return True
 
     def end_outage(self, _: None) -> None:
-        """Go on, not knowing that time has passed."""
+        """Resume, and run the actions that the pause held back."""
         if not self.paused or self.service.world.now < self.paused_until:
             return
         self.paused = False
         self.service.world.record_step("resume", self.actor)
         held, self.held = self.held, []
         for number, (action, argument) in enumerate(held):
-            if self.paused:  # paused again by what went on
+            if self.paused:  # paused again by one of the actions
                 self.held += held[number:]
                 return
             action(argument)
         self.service.hear(self)
 
     def fall_silent(self) -> None:
-        """The broker hears of it no more, and waits for a session before it moves its partitions."""
+        """Stop all contact with the broker, which moves the partitions after the session time-out."""
         world = self.service.world
         self.reachable = False
         if self.silent_since is None:
@@ -217,7 +215,7 @@ class Replica:
             self.session = world.timer(SESSION, self.service.rebalance)
 
     def in_session(self) -> bool:
-        """Whether the broker still believes in it."""
+        """Whether the broker still considers it a member of the group."""
         silent, now = self.silent_since, self.service.world.now
         return self.evicted is None and (silent is None or now - silent < SESSION)
 

@@ -1,4 +1,4 @@
-"""Where messages of a class go: events to a log or a declared queue, commands to the queue of the service that handles them."""
+"""The channels of message classes: events go to a log or a declared queue, commands to their handler's queue."""
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Command, Message, Query, Queue, Topic
@@ -7,7 +7,7 @@ from .queues import WorkQueue
 
 
 def channel_for(world, cls: type[Message]) -> WorkQueue | Log:
-    """The log or queue that messages of `cls` go to. Raises Unknown for a command that nobody handles."""
+    """The log or queue that messages of `cls` go to. Raises Misuse for a command that no service handles."""
     system, topic = world.system, cls.__declared__.topic
     name = topic or cls.__wire__
     if issubclass(cls, Command):
@@ -28,14 +28,14 @@ def channel_for(world, cls: type[Message]) -> WorkQueue | Log:
 
 
 def log_of(world, name: str) -> Log:
-    """The log of a topic."""
+    """The log of a topic, made when it is first used."""
     if name not in world.channels:
         world.channels[name] = Log(world, world.system.topics.get(name) or Topic(name))
     return world.channels[name]
 
 
 def unhandled(system, cls: type[Message]) -> Misuse:
-    """The error for a command or query that no service takes: it lists those that are taken."""
+    """The error for a command or query that no service handles. It lists those that are handled."""
     kind, word = (Command, "handle") if issubclass(cls, Command) else (Query, "answer")
     handlers = [each for service in system.services.values() for each in service.handlers.values()]
     taken = listed([handler.type for handler in handlers if handler.kind is kind])

@@ -1,4 +1,4 @@
-"""A run is what happened, once: every picture, table and verdict is read from it."""
+"""The record of a run, from which every picture, table and verdict is made."""
 
 import json
 from collections import Counter
@@ -26,7 +26,7 @@ _COLUMNS = "time service replica step message type topic partition offset attemp
 
 
 class Run:
-    """The record of a simulation. `seed` and `faults` make it again; `end` is the time of its last step in ms."""
+    """The record of a simulation. `seed` and `faults` reproduce it. `end` is the time of its last step, in ms."""
 
     def __init__(self, system: System, record: list, world: "World", replay: Callable, seed: int):
         self.system, self.seed = system, seed
@@ -35,7 +35,7 @@ class Run:
 
     @property
     def services(self) -> list[str]:
-        """The services, in the order declared."""
+        """The names of the services, in the order of their declaration."""
         return list(self._world.services)
 
     @property
@@ -44,13 +44,13 @@ class Run:
 
     @cached_property
     def journal(self) -> list[Step]:
-        """Every step, in the order they happened."""
+        """All steps, in the order in which they happened."""
         return steps_of(self._record)
 
     @cached_property
     def steps(self) -> "pandas.DataFrame":
-        """A row a step: time (s), service, replica, step, message (its id), type, topic, partition, offset, attempt,
-        correlation, causation, fault, detail. Words that do not apply are "", numbers <NA>."""
+        """A row for each step: time (s), service, replica, step, message (its id), type, topic, partition, offset,
+        attempt, correlation, causation, fault, detail. Texts that do not apply are "", numbers <NA>."""
         with needed_for("run.steps"):
             import pandas
 
@@ -66,11 +66,11 @@ class Run:
 
     @cached_property
     def digest(self) -> str:
-        """Eight hex digits that are the same wherever the same happened."""
+        """Eight hex digits, which are equal for runs in which the same happened."""
         return blake2b("".join(self.lines()).encode(), digest_size=4).hexdigest()
 
     def lines(self) -> list[str]:
-        """Every step as a line of text: the same line wherever the same happened."""
+        """Every step as a line of text. The lines are equal for runs in which the same happened."""
         written, quoted = {None: '""'}, cache(json.dumps)
         lines = []
         for time, step, (service, replica), e, *position, fault, detail in rows_of(self._record):
@@ -81,7 +81,7 @@ class Run:
                     f"{id} {e.type} {e.topic} {e.correlation} {e.causation} {data}"
                 )
             if detail and step in ("retry", "dead_letter", "lost", "failure"):
-                # Python's own words differ from version to version: the exception's name does not.
+                # The texts of Python's errors differ from version to version, but not their names.
                 detail = detail.partition(":")[0].partition(" (line ")[0]
             numbers = ["null" if n is None else str(n) for n in position]
             where = str(time), quoted(step), quoted(service), str(replica)
@@ -91,12 +91,12 @@ class Run:
 
     @property
     def faults(self) -> "list[Struck]":
-        """The faults that struck; each prints as text that can be pasted into `faults=`."""
+        """The faults that struck. Each, except a deploy, prints as text that can be pasted into `faults=`."""
         return list(self._world.plan.struck)
 
     @property
     def unfired(self) -> "list[Struck]":
-        """The faults that were asked for by name and never happened."""
+        """The faults that were requested individually (not as rates) and did not strike."""
         return self._world.plan.unfired()
 
     @property
@@ -106,10 +106,10 @@ class Run:
 
     @property
     def dead_letters(self) -> "pandas.DataFrame":
-        """A row for each message that a service gave up: id, service, type, data, reason (the error's words), attempts,
-        came_from (its topic or queue), time (s), redrives (how often it had been sent back before) and state. That is
-        "waiting" until a handler of dead letters ends without an error; then "redriven" if it sent the message back,
-        or else "handled". A message that dies again has a row for each time."""
+        """A row for each message that a service gave up: id, service, type, data, reason (the error's text),
+        attempts, came_from (its topic or queue), time (s), redrives (how often it had been sent back) and state. The
+        state is "waiting" until a handler of dead letters ends without an error; then it is "redriven" if the
+        handler sent the message back, or else "handled". A message that is given up again has another row."""
         with needed_for("run.dead_letters"):
             import pandas
 
@@ -122,11 +122,11 @@ class Run:
         return pandas.DataFrame(rows, columns=columns)
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
-        """What a `select` finds in a service's database at the end of the run."""
+        """The rows that a `select` finds in a service's database at the end of the run."""
         return self._node(service).database.rows(sql, parameters)
 
     def database(self, service: str) -> "sqlite3.Connection":
-        """A service's database at the end of the run, for `pandas.read_sql` or `EventStore`; it cannot be written to."""
+        """A service's database at the end of the run, for `pandas.read_sql` or `EventStore`. It is read-only."""
         return self._node(service).database.readable()
 
     def _node(self, service: str) -> "ServiceRuntime":
@@ -135,8 +135,8 @@ class Run:
         return self._world.services[service]
 
     def at(self, seconds: float) -> "World":
-        """The world as it was at a moment: `.services["payments"].up`, `.state`, `.lag`, `.in_flight`, `.rows(service, sql)`,
-        `.database(service)`."""
+        """The world at a time (seconds): `.services["payments"]` with `.up`, `.state`, `.lag` and `.in_flight`, and
+        `.rows(service, sql)` and `.database(service)`."""
         return self._replay(milliseconds(seconds, "run.at"))
 
     def changes(self, save: int) -> Changes:
@@ -160,24 +160,24 @@ class Run:
         return json.dumps([*events.values()], indent=1)
 
     def otlp(self) -> str:
-        """The run as an OpenTelemetry trace: one line of OTLP JSON, the format that tools such
-        as Jaeger and Tempo read. OpenTelemetry's own classes read it back in our tests.
+        """The run as an OpenTelemetry trace: one line of OTLP JSON, the format that tools such as Jaeger and Tempo
+        read. Our tests read it back with OpenTelemetry's own classes.
 
             Path("run.json").write_text(run.otlp(), encoding="utf-8")
 
-        Each publish and send is a span of kind PRODUCER, each handling one of kind CONSUMER, also a second handling of
-        the same message. It has a link to the publish, which does not wait for it. A question is a CLIENT span, and the
-        handling that answers it is its SERVER child. What a handler publishes and asks are children of its handling.
-        Saves, notes, acknowledgements, exceptions and faults are events. Outages are spans of their own, and so is a
-        delivery that a fault struck.
+        Each publish and send is a PRODUCER span, and each handling is a CONSUMER span, including a second handling of
+        the same message. It links to the publish, which does not wait for it. A question is a CLIENT span, and the
+        handling that answers it is its SERVER child. The publishes and questions of a handler are children of its
+        handling. Saves, notes, acknowledgements, exceptions and faults are events. Outages are spans of their own, and
+        so are deliveries that a fault struck.
 
-        All that goes back to one message of the client shares a trace id. The ids are made of the run's digest and the
-        numbers of its steps, and virtual 0 s is 2026-01-01T00:00:00Z: the same run exports the same text. A publish
-        takes no time, because the record holds only when it began. Each service is a resource with its `service.name`.
-        """
+        All spans that go back to one message of the client share a trace id. The ids derive from the run's digest
+        and the numbers of its steps, and virtual 0 s is 2026-01-01T00:00:00Z, so the same run exports the same text.
+        A publish takes no time, because the record holds only when it began. Each service is a resource with its
+        `service.name`."""
         return Run._otlp(self)
 
-    _otlp: Callable[["Run"], str]  # what edalab/trace/otlp.py does
+    _otlp: Callable[["Run"], str]  # set by edalab/trace/otlp.py
 
     def __repr__(self) -> str:
         failures = self.failures

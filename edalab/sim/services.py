@@ -1,4 +1,4 @@
-"""A service at run time: replicas over one durable database, its positions in logs, and its handlers."""
+"""Services at run time: replicas over one durable database, positions in logs, and handlers."""
 
 from functools import cached_property
 from math import inf
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 
 class ServiceRuntime:
-    """A service as it stands: `.up`, `.state`, `.lag` and `.in_flight`."""
+    """The current state of a service: `.up`, `.state`, `.lag` and `.in_flight`."""
 
     def __init__(self, world: "World", name: str, declaration: Service):
         self.world, self.name, self.schema = world, name, declaration.schema
         self.workers, self.waiting = declaration.workers, declaration.waiting
-        # What at least one replica has switched to, and what the others are to.
+        # The version that at least one replica runs, and the one that all of them are to run.
         self.version = self.latest = Version(declaration)
-        self.handlers = self.version.handlers  # by type, those of earlier versions, too
+        self.handlers = self.version.handlers  # by type, also those of earlier versions
         self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
-        self.sequences: dict[str, int] = {}  # the last number of each, which nothing takes back
+        self.sequences: dict[str, int] = {}  # the last number of each, never taken back
         self.cut = False
         self.cut_until = 0
-        self.cut_from: dict[str, int] = {}  # a sender -> until when nothing that it sent arrives
+        self.cut_from: dict[str, int] = {}  # a sender -> when what it sends arrives again
         self.ahead = 0  # of the true time, in ms
         self.replicas = [self._replica(n + 1) for n in range(declaration.replicas)]
         self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
-        self.joins = round(declaration.joins * 1000)  # when its group does
+        self.joins = round(declaration.joins * 1000)  # when its group joins
         self.earliest = declaration.starts_at == "earliest"
         if self.joins:
             world.schedule(self.joins, self.join, None)
@@ -58,23 +58,23 @@ class ServiceRuntime:
 
     @property
     def clock(self) -> int:
-        """The time that its clock shows, in ms."""
+        """The time by its clock, in ms."""
         return self.world.now + self.ahead
 
     @property
     def state(self) -> dict:
-        """The memory of the first replica; that of the others is `.replicas[1].state` and so on."""
+        """The memory of the first replica. Use `.replicas[1].state` and so on for the others."""
         return self.replicas[0].state
 
     @property
     def lag(self) -> int:
-        """Messages in logs and queues that it has not yet committed or acknowledged."""
+        """The number of messages in logs and queues that it has not yet committed or acknowledged."""
         in_logs = sum(reader.lag() for reader in self.readers)
         return in_logs + sum(queue.lag(self) for queue in self.queues)
 
     @property
     def in_flight(self) -> list[Envelope]:
-        """What its replicas are handling."""
+        """The envelopes that its replicas are handling."""
         return [execution.envelope for execution in self.handling()]
 
     def handling(self) -> list[Execution]:
@@ -88,7 +88,7 @@ class ServiceRuntime:
 
     @cached_property
     def dice(self) -> Random:
-        """The dice of `ctx.random`: a service more changes no throw of another."""
+        """The numbers of `ctx.random`. Each service has its own, so another service does not change them."""
         return Random(f"{self.world.seed}/{self.name}")
 
     @cached_property
@@ -96,35 +96,35 @@ class ServiceRuntime:
         return Random(f"{self.world.seed}/{self.name}/latency")
 
     def handler(self, type_name: str) -> Handler | None:
-        """Who handles a type here; several functions do it one after the other."""
+        """The handler of a type, which runs several functions one after the other; None if there is none."""
         return self.handlers.get(type_name)
 
     def new_id(self) -> str:
-        """An id that no message and no other call has."""
+        """A new id, which no message and no other call has."""
         self.minted += 1
         return f"{self.name}-{self.minted}"
 
     def join(self, _: None) -> None:
-        """Its group takes messages from now on."""
+        """Subscribe the group, which takes messages from now on."""
         self.joins = 0
         detail = f"from the {'earliest' if self.earliest else 'latest'}"
         self.world.record_step("subscribe", (self.name, 1), detail=detail)
         self.subscribe()
 
     def subscribe(self) -> None:
-        """Take messages of all channels that hold a type that it handles."""
+        """Subscribe to all channels that hold a type that this service handles."""
         for channel in self.world.channels.values():
             if heard := [*filter(self.handler, channel.heard)]:
                 channel.heard |= dict.fromkeys(heard, True)
                 channel.subscribe(self)
 
     def next_number(self, sequence: str) -> int:
-        """The next number of a sequence, from 1. No transaction gives it back."""
+        """The next number of a sequence, from 1. A rollback does not give it back."""
         self.sequences[sequence] = number = self.sequences.get(sequence, 0) + 1
         return number
 
     def next_up(self) -> Replica | None:
-        """The replica that a question goes to: those that are up take turns."""
+        """The replica that gets the next question. Replicas that are up take turns."""
         up = [replica for replica in self.replicas if replica.up and not replica.left]
         if not up:
             return None
@@ -136,7 +136,7 @@ class ServiceRuntime:
         return (LimitedReplica if self.workers else Replica)(self, number)
 
     def scale(self, number: int) -> bool:
-        """Have so many replicas from now on: new ones join the group, or the last ones leave it."""
+        """Change the number of replicas: new ones join the group, or the last ones leave it."""
         serving, world = self.serving, self.world
         for replica in serving[number:]:
             replica.leave()
@@ -147,21 +147,21 @@ class ServiceRuntime:
             for queue in self.queues:
                 queue.consumers.append(replica)
             world.schedule(world.now, replica.deploy, self.latest)
-            if self.cut:  # the broker has never heard of it
+            if self.cut:  # the broker does not know it yet
                 replica.fall_silent()
                 replica.silent_since = world.now - SESSION
         self.rebalance()
         return number != len(serving)
 
     def rebalance(self, _: None = None) -> None:
-        """Give partition p to live replica p mod n. One that is being handled moves when that has ended."""
+        """Assign partition p to live replica p mod n. A partition with a message in hand moves afterwards."""
         for reader in self.readers:
             reader.rebalance()
         for queue in self.queues:
             queue.offer()
 
     def begin_outage(self, until: int) -> bool:
-        """Cut off from the broker and all services: handlers go on, and nothing they say is heard."""
+        """Cut the service off from the broker and all services. Handlers continue, but nothing they send arrives."""
         self.cut_until = max(self.cut_until, until)
         if not self.cut:
             self.cut = True
@@ -171,7 +171,7 @@ class ServiceRuntime:
         return True
 
     def end_outage(self, _: None) -> None:
-        """The broker and the services are within reach again."""
+        """Reconnect the service to the broker and the other services."""
         if not self.cut or self.world.now < self.cut_until:
             return
         self.cut = False
@@ -179,33 +179,33 @@ class ServiceRuntime:
         self.hear(*self.replicas)
 
     def barrier(self, sender: "ServiceRuntime") -> str:
-        """The cut that keeps from it what another service sends now, in words; "" where none does."""
+        """The cut that blocks what another service sends to it now, in words; "" if there is none."""
         if self.cut or sender.cut:
             return f"{self.name if self.cut else sender.name} was cut off"
         return f"{self.name} was cut off from {sender.name}" * (sender.name in self.cut_from)
 
     def begin_cut_from(self, sender: str, until: int) -> None:
-        """Nothing that one sender sent arrives any more. All else goes on."""
+        """Block everything that one sender sends to this service."""
         if sender not in self.cut_from:
             self.world.record_step("cut", (self.name, 1), fault="cut", detail=f"from {sender}")
         self.cut_from[sender] = max(until, self.cut_from.get(sender, 0))
 
     def end_cut_from(self, sender: str) -> None:
-        """What that sender sent arrives again."""
+        """Let what that sender sends arrive again."""
         if self.world.now >= self.cut_from.get(sender, inf):
             del self.cut_from[sender]
             self.world.record_step("heal", (self.name, 1), detail=f"from {sender}")
             self.rebalance()
 
     def hear(self, *replicas: Replica) -> None:
-        """The broker hears of those that are up, go on and are not cut off, which renews their sessions."""
+        """Renew the sessions of those replicas that are up, not paused and not cut off."""
         for replica in replicas:
             heard = not (replica.left or replica.paused or self.cut) and replica.up
             replica.reachable = heard and replica.next_version is None
             if heard and replica.session is not None:
                 replica.silent_since = None
                 replica.session.cancel()
-        self.rebalance()  # once all are back: what they held they keep
+        self.rebalance()  # after all are back, so that they keep what they held
         for replica in replicas:
             replica.release(None)
 

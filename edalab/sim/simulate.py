@@ -1,4 +1,4 @@
-"""Play a workload against a system in virtual time, with the faults asked for, and return the record."""
+"""The simulation of a workload against a system, in virtual time and with given faults. It returns the record."""
 
 import gc
 import inspect
@@ -30,28 +30,28 @@ def simulate(
     until: float | None = None,
     max_steps: int = 10_000_000,
 ) -> Run:
-    """Run a workload against a system, in virtual time, until nothing is left to do; return the record.
+    """Run a workload against a system in virtual time until nothing is left to do, and return the record.
 
         run = simulate(shop, three_orders, faults=["crash payments.commit.OrderPlaced #2"])
 
-    system: what is declared; a later declaration does not change the run.
-    workload: `async def three_orders(ctx)`, which plays the outside world. Its steps are those of the service `client`.
-    seed: varies latencies and dice. With 0, latencies are exact.
-    faults: a list of any mix of `Fault`, its text, `Faults`, `pause`, `cut`, `repartition`, `scale`, `skew`, `restore`,
+    system: the declaration. Later declarations do not change the run.
+    workload: `async def three_orders(ctx)`, which plays the outside world. The record calls it the service `client`.
+    seed: varies latencies and random numbers. With 0, latencies are exact.
+    faults: a list that can mix `Fault`, its text, `Faults`, `pause`, `cut`, `repartition`, `scale`, `skew`, `restore`,
         `rewind` and `deploy`.
-    until: ends the run early, in seconds of virtual time.
-    max_steps: the most steps that a run may have.
+    until: the time at which the run ends early, in seconds of virtual time.
+    max_steps: the largest number of steps that a run may have.
 
     The same arguments give the same run. An exception in a handler is part of the run: see `run.failures`.
 
-    Raises Misuse where the laboratory is used wrongly, Endless after `max_steps`, and Hung for a handler that takes 10 s
-    of the processor's time without an await. The error's `.run` holds the record so far."""
+    Raises Misuse if the laboratory is used wrongly, Endless if the run does not end, and Hung if a handler runs
+    without an await for 10 s of processor time. The error's `.run` holds the record so far."""
     check_system_and_workload(system, workload)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
     check_whole("max_steps=", max_steps)
     if isinstance(faults, Iterable) and not isinstance(faults, str):
-        faults = list(faults)  # to play them again
+        faults = list(faults)  # for replays
     last = None if until is None else milliseconds(until, "until=")
     return run_checked(system.frozen(), workload, seed, faults, last, max_steps)
 
@@ -64,7 +64,7 @@ def run_checked(
     last: int | None = None,
     max_steps: int = 10_000_000,
 ) -> Run:
-    """`simulate` after its checks. The system is frozen, `last` is in ms."""
+    """`simulate` after its checks. The system is frozen, and `last` is `until` in ms."""
     notice_forgotten_coroutines()
 
     def once(until: int | None) -> tuple[Run, Misuse | None]:
@@ -77,7 +77,7 @@ def run_checked(
                         world.run(workload, inf if until is None else until, max_steps)
                 finally:
                     world.stop()
-        except BaseException as error:  # who interrupts the kernel finds the record so far, too
+        except BaseException as error:  # an interrupt carries the record so far, too
             error.run = run  # pyrefly: ignore[missing-attribute]
             if not isinstance(error, Misuse):
                 raise
@@ -85,7 +85,7 @@ def run_checked(
         return run, None
 
     def again(until: int | None) -> World:
-        """The world as it was at a moment, or at the end (None), played again; it prints nothing a second time."""
+        """The world at a moment, or at the end (None), from a replay that prints nothing."""
         ends = [time for time in (until, last) if time is not None]
         with quiet():
             repeated, _ = once(min(ends, default=None))
@@ -100,16 +100,16 @@ def run_checked(
     return run
 
 
-_one_at_a_time = Lock()  # runs in threads share these
-_thresholds: list[tuple[int, int, int]] = []  # the usual ones, and those of all that is under way
+_one_at_a_time = Lock()  # runs in threads share the thresholds
+_thresholds: list[tuple[int, int, int]] = []  # the usual ones, and those of all runs under way
 
 
 @contextmanager
 def garbage_seldom(young: int = 0, old: int = 0) -> Generator[None]:
-    """Look for garbage only when so many objects are new, and among old ones after so many looks.
+    """A context with higher thresholds of the garbage collector: `young` for new objects, `old` for older generations.
 
-    A record only grows: to look through all that it keeps, again and again, as Python does by itself, made a message in
-    a run of a million cost 1.8 times as much as in one of a thousand."""
+    A record only grows. Python's usual collections examine all of it again and again, so a message in a run of a
+    million cost 1.8 times as much as in a run of a thousand."""
     asked = young, old, old
     with _one_at_a_time:
         if not _thresholds:
@@ -127,7 +127,7 @@ def garbage_seldom(young: int = 0, old: int = 0) -> Generator[None]:
 
 
 def _check_same(first: list, again: list, whole: bool) -> None:
-    """Raise Misuse where a run played again, to some moment or `whole`, did something else."""
+    """Raise Misuse if a replay, up to some moment or `whole`, differs from the run."""
     pairs = zip_longest(first, again) if whole else zip(first, again, strict=False)
     for at, (one, other) in enumerate(pairs):
         if one != other and _content(one) != _content(other):
@@ -146,7 +146,7 @@ def _content(value: object) -> object:
 
 
 def check_system_and_workload(system: object, workload: object) -> None:
-    """Raise Misuse where either is something else."""
+    """Raise Misuse unless the two are a system and a workload."""
     if not isinstance(system, System):
         kind = "a workload: the two are swapped" if isinstance(workload, System) else shown(system)
         kind = f"the class {kind}" if isinstance(system, type) else kind
@@ -157,7 +157,7 @@ def check_system_and_workload(system: object, workload: object) -> None:
 
 
 def _problem(workload: object) -> str | None:
-    """What keeps a thing from being a workload."""
+    """Why an object cannot be a workload; None if it can."""
     name = getattr(workload, "__name__", "orders" if not callable(workload) else "workload")
     if inspect.iscoroutine(workload):
         workload.close()

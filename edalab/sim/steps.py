@@ -1,4 +1,4 @@
-"""A step is one thing that happened: where, when, to which message, and what struck it."""
+"""The steps of a run: what happened, when and where, to which message, and the fault that struck."""
 
 import os
 import traceback
@@ -30,13 +30,13 @@ _OF_THE_WORLD = (
     Unanswered,
     Unreadable,
 )
-_OURS = os.path.join(Path(__file__).parents[1], "")  # no folder beside it whose name begins so
-# Details of steps by which readers of a record know what happened.
+_OURS = os.path.join(Path(__file__).parents[1], "")  # ends in a separator
+# Details of steps that code compares when it reads a record.
 BUSY = "busy"  # an answer: its asker was turned away
 TOO_LATE = "too late"  # an answer, which its asker no longer waits for
-NOT_ACKNOWLEDGED = "not acknowledged"  # begins why a queue gave up a message: no handler failed
-UNHEARD = ", and its sender does not hear of it"  # ends why a message was rejected
-WIDTH = 9  # values of a step in a record: those of `Step`, service and replica being one
+NOT_ACKNOWLEDGED = "not acknowledged"  # begins the reason if no handler failed
+UNHEARD = ", and its sender does not hear of it"  # ends the reason of a rejected message
+WIDTH = 9  # values of a step in a record: those of `Step`, with service and replica as one
 
 
 class Step(NamedTuple):
@@ -56,7 +56,7 @@ class Step(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A handler raised an exception: at `time` (ms), on a message (None: the workload), at an attempt."""
+    """An exception that a handler raised: at `time` (ms), on a message (None: in the workload), at an attempt."""
 
     time: int
     service: str
@@ -67,7 +67,7 @@ class Failure(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The line of the learner's that raised it, such as "line 3 of charge"; "" for what the world does to a handler."""
+        """The learner's line that raised it, such as "line 3 of charge"; "" for errors that the simulation raises."""
         return "" if isinstance(self.error, _OF_THE_WORLD) else line_raised(self.error)
 
     @property
@@ -78,7 +78,7 @@ class Failure(NamedTuple):
 
     @property
     def traceback(self) -> Text:
-        """The traceback, from the learner's code on."""
+        """The traceback, beginning with the learner's code, without the frames of edalab."""
         frames = traceback.extract_tb(self.error.__traceback__)
         theirs = [f for f in frames if not f.filename.startswith(_OURS)] or frames
         lines = ["Traceback (most recent call last):\n", *traceback.format_list(theirs)]
@@ -91,12 +91,12 @@ class Failure(NamedTuple):
 
 
 def rows_of(record: list) -> Iterator[tuple]:
-    """A flat record, WIDTH values at a time."""
+    """The steps of a flat record, as tuples of WIDTH values."""
     return zip(*[iter(record)] * WIDTH, strict=True)
 
 
 def steps_of(record: list) -> list[Step]:
-    """A flat record as steps."""
+    """The steps of a flat record."""
     time, step, actors, *rest = (record[column::WIDTH] for column in range(WIDTH))
     columns = time, step, *zip(*actors, strict=True), *rest
     return [*map(partial(tuple.__new__, Step), zip(*columns, strict=True))]

@@ -1,4 +1,4 @@
-"""A tick is a function of a service that one of its replicas runs every so many seconds."""
+"""Ticks: functions of a service that one of its replicas runs at a fixed interval."""
 
 from heapq import heappush
 from typing import TYPE_CHECKING
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from .replicas import Replica
     from .version import Version
 
-MOST_FAILURES = 10  # in a row; after so many there is no waiting for one that succeeds
+MOST_FAILURES = 10  # in a row; after so many, the run does not wait for a success
 
 
 class Lease:
-    """Who has the lease of a tick, in all versions of its service. token: counts the leaders."""
+    """The lease of a tick, in all versions of its service: its leader, and a token that counts the leaders."""
 
     leader: "Replica | None" = None
     token = 0
 
 
 class Ticking:
-    """A tick at run time. It does not keep the run alive, and two of it overlap only where a lease has run out.
+    """A tick at run time. It does not keep the run alive. Its runs overlap only after a lease has run out.
 
-    current: the run under way, of the leader where there is a lease."""
+    current: the run under way; with a lease, that of the leader."""
 
     publishes = True
     partition = None
@@ -37,7 +37,7 @@ class Ticking:
         self.current: Execution | None = None
         self.held = world.leases[tick.service, tick.name]
         self.failures = 0  # in a row
-        self.stamp = -1  # what had happened when it last did nothing
+        self.stamp = -1  # the number of steps when it last did nothing
         self._schedule()
 
     def _schedule(self) -> None:
@@ -45,7 +45,7 @@ class Ticking:
         heappush(world.background, (world.now + self.every, next(world.number), self.fire, self))
 
     def idle(self) -> bool:
-        """Whether it ran after the last thing that happened, and did nothing."""
+        """Whether it has run since the last step was recorded, and did nothing."""
         return self.stamp == self.world.step_count()
 
     def fire(self, _) -> None:
@@ -73,7 +73,7 @@ class Ticking:
         execution.begin(self.tick)
 
     def _leader(self, live: "Replica | None") -> "Replica | None":
-        """Who has the lease and can run; `live` where nobody has it any more."""
+        """The replica that has the lease and can run, or `live` if it takes over the lease; None if nobody can run."""
         leader = self.held.leader
         if leader is not None:
             still = not leader.up or leader.paused
@@ -116,7 +116,7 @@ class Ticking:
                 self._endless("always has something to do; give `until=`")
 
     def _is_over(self, execution: "Execution") -> None:
-        if self.current is execution:  # and not one of an old leader
+        if self.current is execution:  # and not the run of an old leader
             self.current = None
 
     def _endless(self, what: str) -> None:

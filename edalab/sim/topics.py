@@ -1,4 +1,4 @@
-"""A group reads a topic: a reader for each partition, which has a position and an owner among the group's replicas."""
+"""The readers of a group: one for each partition of a topic, with a position and an owner among the replicas."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Reader:
     """One group's reading of one partition: its position, its committed offset, and the replica that owns it.
 
-    The epoch counts owners and restarts, so that what an old owner still does is known as such."""
+    The epoch counts owners and restarts. Work of an older epoch belongs to an old owner."""
 
     publishes = True  # what a handler returns
 
@@ -24,13 +24,13 @@ class Reader:
         self.log, self.partition, self.service = log, partition, service
         self.records = log.partitions[partition]
         self.position = self.committed = self.started = started
-        self.goes_back: int | None = None  # to this offset, when the message in hand is done with
+        self.goes_back: int | None = None  # to this offset, after the message in hand
         self.owner: Replica = service.serving[partition % len(service.serving)]
         self.handler: Any = None  # of the message at the position
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
-        self.moves = False  # its owner is to change when the message in hand is done with
-        self.uncommitted = 0  # messages handled since the last commit, where not each is committed
+        self.moves = False  # whether its owner changes after the message in hand
+        self.uncommitted = 0  # messages handled since the last commit, with `commit_every`
         service.readers.append(self)
         self._reset()
         self.rebalance()
@@ -39,18 +39,18 @@ class Reader:
         self.engaged = False  # a message is being fetched, handled or waited for
         self.execution: Execution | None = None
         self.failures = self.drops = 0
-        self.skip_fetch = False  # the message is there: neither a fetch nor a `deliver` point
+        self.skip_fetch = False  # the message has arrived: no fetch and no `deliver` point
         self.deliver_twice = False
 
     def lag(self) -> int:
-        """The messages that this group handles and has not committed."""
+        """The number of messages that this group handles and has not committed."""
         waiting = self.records[self.committed :]
         return sum(1 for envelope in waiting if self.service.handler(envelope.type))
 
     # -- ownership
 
     def rebalance(self) -> None:
-        """Partition p belongs to live replica p mod n; what its live owner is handling, it may finish."""
+        """Assign partition p to live replica p mod n. A live owner finishes its message in hand first."""
         self.moves = False
         members = [replica for replica in self.service.serving if replica.in_session()]
         target = members[self.partition % len(members)] if members else self.owner
@@ -69,7 +69,7 @@ class Reader:
             self.wake()
 
     def rewind(self) -> None:
-        """Back to the committed offset; what was in flight belongs to the past."""
+        """Return to the committed offset, or to that of a rewind. Work in flight becomes work of an old epoch."""
         if self.execution is not None and self.execution.attempt:
             self.attempts[self.execution.offset] = self.execution.attempt
         if self.goes_back is not None:
@@ -82,14 +82,14 @@ class Reader:
         self._reset()
 
     def go_back(self, offset: int) -> None:
-        """Handle again what lies from an offset on, when the message in hand is done with."""
+        """Handle the messages from an offset on again, after the message in hand."""
         self.goes_back = offset
         if self.execution is None:
             self.rewind()
             self.wake()
 
     def restart(self) -> None:
-        """Its owner runs another version: what waits for a retry begins anew."""
+        """Begin a message that waits for a retry anew, because the owner runs another version."""
         self.epoch += 1
         self._reset()
 
@@ -105,7 +105,7 @@ class Reader:
                     self.engaged = True
                     self.owner.offer(self)
                 return
-            self.position += 1  # a type that nobody here handles is passed over
+            self.position += 1  # skip a type that this group does not handle
             if self.committed == self.position - 1:
                 self.committed = self.position
 
@@ -117,7 +117,7 @@ class Reader:
         return execution
 
     def deliver(self, execution: Execution) -> None:
-        """The message at the position is handed over, and handled."""
+        """Deliver and handle the message at the position."""
         world, replica, handler = self.log.world, execution.replica, self.handler
         if self.service.has_faults and not self._is_reached(execution):
             return
@@ -133,7 +133,7 @@ class Reader:
         at_most_once = handler.delivery == "at-most-once"
         interval = self.log.interval
         if not (self.skip_fetch or self.service.has_faults or at_most_once or interval):
-            # Nothing can strike: two steps at once.
+            # No fault can strike, so both steps are recorded at once.
             now, actor, partition = world.now, replica.actor, self.partition
             world.record += (
                 now, "deliver", actor, envelope, partition, offset, attempt, None, None,
@@ -153,11 +153,11 @@ class Reader:
                 self.attempts[offset] = attempt - 1  # the handler did not begin
                 return
             else:
-                self.attempts[offset] = attempt  # it may come again
+                self.attempts[offset] = attempt  # it may be delivered again
         execution.begin(handler)
 
     def _has_lost(self, execution: Execution) -> bool:
-        """Whether the message was removed before this group read it. Then it goes on at the first that is left."""
+        """Whether the message was removed before this group read it. If so, continue at the first one left."""
         first, log = self.log.first_kept(self.partition), self.log
         places = range(self.position, first)
         gone = [place for place in places if self.service.handler(self.records[place].type)]
@@ -173,12 +173,12 @@ class Reader:
         return True
 
     def _is_reached(self, execution: Execution) -> bool:
-        """Whether the replica that fetches is still there, still the owner, and within reach."""
+        """Whether the fetching replica is still up, still the owner, and within reach."""
         if execution.dead or execution.replica.holds(self.deliver, execution):
             return False
         if execution.epoch == self.epoch:
             until = self.service.cut_from.get(self.records[self.position].source)
-            kept_back = until is not None and not self.failures  # a retry has its message
+            kept_back = until is not None and not self.failures  # a retry already has its message
             if not (kept_back or self.service.cut):
                 return True
             if kept_back:
@@ -188,7 +188,7 @@ class Reader:
         return False
 
     def _is_handed_over(self, execution: Execution, at_most_once: bool) -> bool:
-        """Reach the `deliver` point. False if the message was dropped or delayed."""
+        """Reach the `deliver` point. Returns False if the message was dropped or delayed."""
         fault = execution.reach("deliver")
         action = action_of(fault, "drop", "duplicate", "delay")
         if action in (None, "duplicate"):
@@ -211,7 +211,7 @@ class Reader:
         return False
 
     def _offer_later(self, execution: Execution, after: int, attempts: int) -> None:
-        """Fetch the message again after so many ms; so many attempts were made at it."""
+        """Fetch the message again in `after` ms. `attempts` is the number of attempts made so far."""
         self.attempts[execution.offset] = attempts
         self.execution = None
         world = self.log.world
@@ -225,17 +225,17 @@ class Reader:
     # -- how it ended
 
     def handled(self, execution: Execution, _result: object) -> None:
-        """Commit the offset, if that was not done before."""
+        """Commit the offset, unless that was done before the handling."""
         if execution.handler.delivery == "at-most-once":
             execution.record_step("done")
             self._advance(execution)
         elif execution.handler.commit_every > 1 and not self._is_due(execution):
             execution.record_step("done")
-            self.attempts[execution.offset] = execution.attempt  # it may come again
+            self.attempts[execution.offset] = execution.attempt  # it may be delivered again
             self._advance(execution)
         elif self.service.has_faults or execution.epoch != self.epoch:
             self._commit(execution)
-        else:  # nothing can strike
+        else:  # no fault can strike
             world, offset = self.log.world, execution.offset
             world.record += (
                 world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
@@ -244,7 +244,7 @@ class Reader:
             self._advance(execution)
 
     def failed(self, execution: Execution, error: Exception) -> None:
-        """Retried after a while, blocking the partition; after the last attempt dead-lettered."""
+        """Retry later, which blocks the partition, or dead-letter the message after the last attempt."""
         if execution.handler.delivery == "at-most-once":
             execution.record_failure("lost", error)
             self._advance(execution)
@@ -262,13 +262,13 @@ class Reader:
                 self._offer_later(execution, after, execution.attempt)
 
     def abandoned(self, execution: Execution) -> None:
-        """The replica crashed, which rewinds its readers."""
+        """Cancel the deadline. The crash itself rewinds the readers of its replica."""
         if execution.deadline is not None:
             execution.deadline.cancel()
 
     def _is_due(self, execution: Execution) -> bool:
-        """Whether the offset is to be committed now, by a handler that does not commit each. (An old
-        owner always tries to, and is refused.)"""
+        """Whether a handler that does not commit each message commits this offset now. (An old owner always tries
+        to, and is refused.)"""
         self.uncommitted += 1
         idle = execution.offset + 1 == len(self.records)
         enough = self.uncommitted >= execution.handler.commit_every
@@ -293,7 +293,7 @@ class Reader:
         self._advance(execution)
 
     def _advance(self, execution: Execution) -> None:
-        if execution.epoch != self.epoch:  # an old owner is done, and nothing here is its own
+        if execution.epoch != self.epoch:  # an old owner ended, which changes nothing here
             self._let_go(execution)
             return
         self.position = execution.offset + 1
@@ -310,7 +310,7 @@ class Reader:
             self.wake()
 
     def _let_go(self, execution: Execution) -> None:
-        """Its replica is free again, and back in the group if it was evicted."""
+        """Free the replica, which rejoins the group if it was evicted."""
         execution.replica.release(execution)
         if execution.deadline is not None:
             execution.deadline.cancel()

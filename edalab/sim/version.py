@@ -1,10 +1,10 @@
-"""A version of a service is what its replicas run: handlers and ticks. A deploy brings another one."""
+"""The versions of a service: the handlers and ticks that its replicas run. A deploy switches to another version."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import Misuse
-from ..model import Handler, Service
+from ..model import Handler, Service, wire_copy
 from ..model.versions import differ
 from .steps import WIDTH
 from .ticks import Ticking
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Version:
-    """The handlers and ticks of a service, and the SQL that changes its database before the first replica runs them."""
+    """The handlers and ticks of a service, and the SQL that migrates its database when the first replica switches."""
 
     def __init__(self, declared: Service, number: int = 1, migration: str = ""):
         self.number, self.migration, self.ticks = number, migration, declared.ticks
@@ -24,7 +24,7 @@ class Version:
         self.handlers = {name: _in_turn(handlers) for name, handlers in by_type.items()}
 
     def begin(self, replica: "Replica") -> None:
-        """A replica switches to it. The first one changes the database, and lets the service take what is new to it."""
+        """Switch a replica to this version. The first one migrates the database, and subscribes to new types."""
         service = replica.service
         world = service.world
         world.record_step("deploy", replica.actor, detail=f"version {self.number}")
@@ -43,7 +43,7 @@ class Version:
 
 
 def _in_turn(handlers: list[Handler]) -> Handler:
-    """One handler that runs several, and returns what all of them return."""
+    """A handler that runs several handlers in turn and returns the messages of all."""
     if len(handlers) == 1:
         return handlers[0]
     first = handlers[0]
@@ -56,7 +56,8 @@ def _in_turn(handlers: list[Handler]) -> Handler:
     async def all_of_them(event, ctx):
         messages = []
         for handler in handlers:
-            result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
+            own = wire_copy(event)  # what one handler changes in it, the next one does not see
+            result = handler.function(own, ctx) if handler.takes_ctx else handler.function(own)
             result = await result if handler.is_async else result
             if result is not None:
                 messages += result if isinstance(result, list | tuple) else [result]

@@ -1,5 +1,5 @@
-"""What happens to a run at a time: a replica stands still, a service is cut off, a clock is wrong, a topic gets more
-partitions or a service other replicas. (going_back.py: a database or a group goes back in time.)"""
+"""Faults and changes at a time of a run: pauses, cuts, skewed clocks, and new numbers of partitions or replicas.
+(Those that go back in time are in going_back.py.)"""
 
 import re
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _SKEW = re.compile(rf"skew +([\w-]+) +by +(-?){SECONDS} *s")
 
 @dataclass(frozen=True, repr=False)
 class Window(Timed):
-    """A time in which a replica stands still (`pause`), or a service is cut off (`cut`): from the broker and all
+    """A period in which a replica is paused (`pause`), or a service is cut off (`cut`): from the broker and all
     services, or from what one service sends."""
 
     do: str
@@ -48,7 +48,7 @@ class Window(Timed):
     def __str__(self) -> str:
         replica = f"/{self.replica}" if self.do == "pause" and self.replica != 1 else ""
         sender = f" from {self.from_}" if self.from_ is not None else ""
-        return f"{self.do} {self.service}{replica}{sender} from {self.start:g} s to {self.end:g} s"
+        return f"{self.do} {self.service}{replica}{sender} from {self.start:.15g} s to {self.end:.15g} s"
 
     def check(self, system: System) -> None:
         check_service(self, system)
@@ -75,23 +75,23 @@ class Window(Timed):
 
 
 def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
-    """A fault: one replica of a service stands still from `start` to `end`, in seconds.
+    """A fault that pauses one replica of a service from `start` to `end` (seconds).
 
-    After the session time-out (1 s) its partitions move to the other replicas. Its handlers go on at `end`.
+    After the session time-out (1 s), its partitions move to the other replicas. Its handlers continue at `end`.
 
         simulate(shop, three_orders, faults=[pause("payments", 1, 3)])"""
     return Window("pause", service, start, end, replica)
 
 
 def cut(service: str, start: float, end: float, from_: str | None = None) -> Window:
-    """A fault: the network cuts a service off from the broker and the other services from `start` to `end`, in seconds.
+    """A fault that cuts a service off from the broker and the other services from `start` to `end` (seconds).
 
-    Its handlers go on meanwhile; what they publish fails (or is lost, where the topic does not confirm), and what they
-    ask stays unanswered.
+    Its handlers continue. What they publish fails (or is lost, if the topic does not confirm), and what they ask stays
+    unanswered.
 
         simulate(shop, three_orders, faults=[cut("payments", 1, 3)])
 
-    from_: another service, or "client". Only what this one sends does not reach the service: its questions and answers
+    from_: another service, or "client". Only what that one sends does not reach the service: its questions and answers
         are lost, and what it publishes is delivered after the end. The other direction works.
 
         simulate(shop, three_orders, faults=[cut("south", 1, 5, from_="north")])"""
@@ -100,7 +100,7 @@ def cut(service: str, start: float, end: float, from_: str | None = None) -> Win
 
 @dataclass(frozen=True, repr=False)
 class Repartition(Timed):
-    """From a time on (seconds) a topic has more partitions."""
+    """A change of a topic, at a time (seconds), to more partitions."""
 
     do: ClassVar[str] = "repartition"
     topic: str
@@ -113,7 +113,7 @@ class Repartition(Timed):
         milliseconds(self.start, f"repartition {self.topic}: at=")
 
     def __str__(self) -> str:
-        return f"repartition {self.topic} to {self.partitions} at {self.start:g} s"
+        return f"repartition {self.topic} to {self.partitions} at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
         if self.topic not in system.topics:
@@ -127,18 +127,18 @@ class Repartition(Timed):
 
 
 def repartition(topic: str, partitions: int, at: float) -> Repartition:
-    """From `at` on (seconds), a topic has so many partitions, more than before.
+    """A change of a topic, at `at` (seconds), to a larger number of partitions.
 
         simulate(shop, price_changes, faults=[repartition("prices", 4, at=2)])
 
-    What is stored stays in its partition. A key can go to another one from then on, as in Kafka: its
-    older events may still wait in the old partition, so that they are handled after newer ones."""
+    Stored messages stay in their partitions. As in Kafka, a key may get another partition. Its older events may
+    still wait in the old partition, and are then handled after newer ones."""
     return Repartition(topic, partitions, at)
 
 
 @dataclass(frozen=True, repr=False)
 class Skew(Timed):
-    """For a whole run, the clock of a service is so many seconds ahead, or behind where they are negative."""
+    """A clock of a service that is `seconds` ahead for a whole run, or behind if they are negative."""
 
     do: ClassVar[str] = "skew"
     start: ClassVar[float] = 0
@@ -151,7 +151,7 @@ class Skew(Timed):
         milliseconds(-self.seconds if behind else self.seconds, f"skew {self.service}: seconds=")
 
     def __str__(self) -> str:
-        return f"skew {self.service} by {self.seconds:g} s"
+        return f"skew {self.service} by {self.seconds:.15g} s"
 
     def check(self, system: System) -> None:
         check_service(self, system)
@@ -164,19 +164,19 @@ class Skew(Timed):
 
 
 def skew(service: str, seconds: float) -> Skew:
-    """A fault: for the whole run, the clock of a service is so many seconds ahead; negative: behind.
+    """A fault that sets the clock of a service `seconds` ahead for a whole run, or behind if they are negative.
 
         simulate(shop, three_orders, faults=[skew("billing", 2)])
 
-    `ctx.now` is this clock in all of its replicas. So is the time at which its EventStore learns a fact, and the
-    `time` in the envelopes that it sends. A clock that is behind shows less than 0 at first. Ticks, timers and
-    time-outs last as long as before, and the record keeps the true time."""
+    All replicas of the service see this clock in `ctx.now`. It also sets the time at which the service's EventStore
+    learns a fact, and the `time` of the envelopes that it sends. A clock that is behind begins below 0. Ticks,
+    timers and time-outs are not affected, and the record keeps the true time."""
     return Skew(service, seconds)
 
 
 @dataclass(frozen=True, repr=False)
 class Scale(Timed):
-    """From a time on (seconds) a service has more or fewer replicas."""
+    """A change of a service, at a time (seconds), to more or fewer replicas."""
 
     do: ClassVar[str] = "scale"
     service: str
@@ -189,7 +189,7 @@ class Scale(Timed):
         milliseconds(self.start, f"scale {self.service}: at=")
 
     def __str__(self) -> str:
-        return f"scale {self.service} to {self.replicas} at {self.start:g} s"
+        return f"scale {self.service} to {self.replicas} at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
         check_service(self, system)
@@ -201,12 +201,12 @@ class Scale(Timed):
 
 
 def scale(service: str, replicas: int, at: float) -> Scale:
-    """From `at` on (seconds), a service has so many replicas.
+    """A change of a service, at `at` (seconds), to another number of replicas.
 
         simulate(shop, many_orders, faults=[scale("web", 4, at=5)])
 
-    New ones join the group, and partitions move to them; a message in hand is finished first. Those that leave finish
-    what they handle, and take no more."""
+    New replicas join the group, and partitions move to them after the message in hand. Replicas that leave finish
+    what they handle, and take no further messages."""
     return Scale(service, replicas, at)
 
 
@@ -214,7 +214,7 @@ AtTime = Window | Repartition | Skew | Scale | Back
 
 
 def parse_at_time(text: str) -> AtTime | None:
-    """What happens at a time, from its text form; None if it is another text."""
+    """The fault or change of a text; None for any other text."""
     if match := _PAUSE.fullmatch(text):
         service, replica, start, end = match.groups()
         return pause(service, float(start), float(end), int(replica or 1))

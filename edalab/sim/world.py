@@ -1,4 +1,4 @@
-"""The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
+"""The simulated world: one object with the clock, the agenda of actions, the services and channels, and the record."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Timer:
-    """An action on the agenda that can be taken back; one taken back no longer keeps the run alive."""
+    """An action on the agenda that can be cancelled. A cancelled one no longer keeps the run alive."""
 
     __slots__ = ("world", "action", "argument", "live")
 
@@ -54,7 +54,7 @@ class Timer:
 
 
 class Outside:
-    """What the client's context stands on: nobody waits for the end of the workload, and nobody tries again."""
+    """The source of the workload's execution. Nothing follows the workload's end, and its failures are not retried."""
 
     publishes = False
     partition = None
@@ -66,24 +66,24 @@ class Outside:
 
 
 class Services(dict):
-    """Services by name."""
+    """Services by name. An unknown name raises Unknown."""
 
     def __missing__(self, name: str) -> ServiceRuntime:
         raise Unknown("service", name, self)
 
 
 class World:
-    """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
+    """A running system. `run` runs it to its end, or to a moment, and it is then the world at that moment."""
 
     def __init__(self, system: System, seed: int, plan: Plan):
         self.system, self.seed, self.plan = plan.system, seed, plan
-        self.fixed_latencies = seed == 0  # those that constants name
+        self.fixed_latencies = seed == 0  # latencies are the named constants
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
         self.background: list[tuple] = []  # ticks and windows, which do not keep the run alive
         self.number = count()
         self.cancelled = 0
-        self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
+        self.record: list = []  # flat, WIDTH values a step: tuples would take 1.5 times the memory and twice the time
         self.failures: list[Failure] = []
         self.misuse: Misuse | None = None
         self.types: dict[tuple[str, int], type[Message]] = {}
@@ -92,7 +92,7 @@ class World:
         self.differ = cache(differ)
         self.channels: dict[str, Log | WorkQueue] = {}
         self.dead_letters = DeadLetters(self)
-        self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
+        self.unheard: Counter[str] = Counter()  # events without a handler, by type
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()
         self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
@@ -100,7 +100,7 @@ class World:
             if declared.captures is not None:
                 captured, table = declared.captures
                 Capturing(self.services[name], self.services[captured], table)
-        self.ticked: Counter[tuple[str, str]] = Counter()  # times that each tick ran
+        self.ticked: Counter[tuple[str, str]] = Counter()  # how often each tick ran
         self.leases: defaultdict[tuple[str, str], Lease] = defaultdict(Lease)  # of ticks
         versions = [service.version for service in self.services.values()]
         self.ticks = [Ticking(self, tick, one) for one in versions for tick in one.ticks.values()]
@@ -113,27 +113,27 @@ class World:
             heappush(heap, (start, next(self.number), self._open, window))
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
-        """What a `select` finds in a service's database."""
+        """The rows that a `select` finds in a service's database."""
         return self.services[service].database.rows(sql, parameters)
 
     def database(self, service: str) -> "sqlite3.Connection":
-        """A service's database, for `pandas.read_sql` or `EventStore`; it cannot be written to."""
+        """A service's database, for `pandas.read_sql` or `EventStore`. It is read-only."""
         return self.services[service].database.readable()
 
     # -- time
 
     def schedule(self, time: int, action, argument) -> None:
-        """Put an action on the agenda; equal times happen in the order they were put there."""
+        """Put an action on the agenda. Actions of equal times run in the order in which they were put there."""
         heappush(self.agenda, (time, next(self.number), action, argument))
 
     def timer(self, after: int, action, argument: Any = None) -> Timer:
-        """An action after so many milliseconds that can be cancelled."""
+        """Put an action on the agenda, `after` ms from now, that can be cancelled."""
         timer = Timer(self, action, argument)
         heappush(self.agenda, (self.now + after, next(self.number), timer.fire, timer))
         return timer
 
     def run(self, workload: Callable, until: float, max_steps: int) -> None:
-        """Play until nothing is left to do, or to the end of the moment `until` (ms). The workload plays the client."""
+        """Run until nothing is left to do, or to the end of the moment `until` (ms). The workload plays the client."""
         self.workload = execution = self.client.replicas[0].new_execution(Outside, None)
         execution.coroutine = workload(Context(execution))
         self.schedule(0, execution.resume, None)
@@ -157,7 +157,7 @@ class World:
                 self.cancelled -= 1
                 continue
             if time != self.now:
-                if time > until:  # still to come: the run did not end by itself
+                if time > until:  # work is left: the run did not end by itself
                     heappush(heap, (time, number, action, argument))
                     self.now = int(until)
                     break
@@ -175,7 +175,7 @@ class World:
             raise self.misuse
 
     def step_count(self) -> int:
-        """How many steps there are, but for those that say that a tick began or ended."""
+        """The number of steps, without those that record the beginning or end of a tick."""
         return len(self.record) // WIDTH - self.tick_rows
 
     def _open(self, window: AtTime | Deploy) -> None:
@@ -193,27 +193,27 @@ class World:
     # -- messages
 
     def _channel_of(self, cls: type[Message]) -> "Log | WorkQueue":
-        """Where messages of this class go."""
+        """The channel that messages of this class go to."""
         self.types[cls.__wire__, cls.__declared__.version] = cls
         self._compare(cls)
         return channel_for(self, cls)
 
     def _compare(self, cls: type[Message]) -> None:
-        """Note who handles a class that has other fields than the one it was declared with, though its version is the same."""
+        """Warn of handlers that were declared with another class of the same version and with other fields."""
         for handler in self.system.handlers(cls.__wire__):
             if handler.message is not cls:
                 text = clash(cls, handler.message, f"{handler.service}.{handler.name}")
                 self.warnings += [text] if text else []
 
     def mint(self, execution: Execution, message: Message, topic: str) -> Envelope:
-        """A message in a fresh envelope, caused by the message being handled."""
+        """A new envelope for a message, which is caused by the message being handled."""
         service, type_name = execution.replica.service, message.__wire__
         id = service.new_id()
         if not message.__immutable__:
             message = self._carried(execution, message)
         subject = key_of(message, message.__declared__.key)
         cause = execution.envelope
-        if cause is None or cause.data is None:  # the client or a tick begins a story
+        if cause is None or cause.data is None:  # the client or a tick begins a correlation
             correlation, causation, depth = id, None, 0
         else:
             correlation, causation, depth = cause.correlation, cause.id, cause.depth + 1
@@ -224,7 +224,7 @@ class World:
         return Envelope(id, type_name, message, *sender, correlation, causation, depth)
 
     def _carried(self, execution: Execution, message: Message) -> Message:
-        """A copy of a message that could be changed in place, and may have been since it was made."""
+        """A copy of a message that could be changed in place. Raises Misuse if a change made it invalid."""
         try:
             copy, wrong = wire_copy(message), unfit_field(message)
         except Exception as error:  # of the learner's own classes, too
@@ -235,7 +235,7 @@ class World:
         return copy
 
     def _answerer(self, cls: type[Message]) -> Handler:
-        """Who answers a query or carries out a command. Raises Unknown where nobody does."""
+        """The handler of a query or an asked command. Raises Misuse if there is none."""
         handlers = self.system.handlers(cls.__wire__)
         if not handlers:
             raise self.refuse(unhandled(self.system, cls))
@@ -245,23 +245,23 @@ class World:
     # -- ends
 
     def stop(self) -> None:
-        """Nothing goes on: what waits is closed, and an open transaction rolled back."""
+        """End all executions that are under way, and roll back open transactions."""
         for service in (self.client, *self.services.values()):
             for replica in service.replicas:
                 for execution in replica.in_flight():
                     execution.kill()
 
     def refuse(self, misuse: Misuse) -> Misuse:
-        """Keep a misuse, so that it is raised even where a handler swallows it."""
+        """Store a misuse, so that it is raised even if a handler swallows it."""
         self.misuse = self.misuse or misuse
         return misuse
 
     def endless(self, what: str) -> None:
-        """Stop a run that would not end."""
+        """Raise Endless for a run that would not end."""
         raise self.refuse(Endless(f"this run does not end: {what}"))
 
     def watched(self) -> Watched:
-        """Within it, a handler that neither ends nor awaits is stopped."""
+        """A context in which a handler that neither ends nor awaits is stopped."""
         return Watched(self._hung, _action)
 
     def _hung(self, frame: FrameType, line: str) -> Misuse:
@@ -275,7 +275,7 @@ class World:
 
 
 def _action(frame: FrameType | None) -> int | None:
-    """The number of the action in which a frame runs: read there, as to note it would cost something in every action."""
+    """The number of the action in which a frame runs. Storing it elsewhere would slow down each action."""
     while frame is not None and frame.f_code is not World.run.__code__:
         frame = frame.f_back
     return frame and frame.f_locals.get("number")

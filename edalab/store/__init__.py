@@ -1,4 +1,4 @@
-"""An event store: streams of events in SQLite, asked by the time of what happened or of when it was recorded."""
+"""An event store in SQLite, queried by when events happened and by when they were recorded."""
 
 from .event_store import EventStore
 from .from_table import read_table

@@ -1,4 +1,4 @@
-"""How events are appended: behind the end of the store, many at a time."""
+"""Append events to the end of a store, many per SQL statement."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from .instants import as_datetime, to_microseconds
 from .schema import make_tables, tables_missing
 from .stored_event import is_text
 
-# Events that one statement stores: for each row of an `executemany` Python takes longer than SQLite.
+# Events per statement. With `executemany`, Python spends more time on each row than SQLite.
 MANY = 64
 
 _BY_ID = "select stream, version from stored_events where id = ?"
@@ -19,13 +19,13 @@ _VERSION = "select ifnull(max(version), 0) from stored_events where stream = ?"
 _END = f"""select position, recorded, case stream when ? then version else ({_VERSION}) end,
     exists (select 1 from stored_snapshots where stream = ?)
     from stored_events order by position desc limit 1"""
-# A snapshot that ends after a new event happened lacks it, and is wrong from now on.
+# A snapshot that ends after the new event happened does not contain it, so it is now wrong.
 _DROP_SNAPSHOTS = "delete from stored_snapshots where stream = ? and happened > ?"
 
 
 class End(NamedTuple):
-    """Where the next event of a stream goes: behind the last `position` of the store, which was
-    `recorded` then, and the last `version` of the stream."""
+    """The end of a stream, where the next event is appended: the last `position` of the store, the
+    time at which that event was `recorded`, and the last `version` of the stream."""
 
     stream: str
     position: int = 0
@@ -35,7 +35,7 @@ class End(NamedTuple):
 
 
 def end_of(db: Any, stream: str) -> End:
-    """The end of the store for a stream. Makes the tables where there are none."""
+    """The end of the store for a stream. Creates the tables if they do not exist."""
     try:
         row = db.execute(_END, (stream, stream, stream)).fetchone()
         return End(stream, *(row or ()))
@@ -47,7 +47,7 @@ def end_of(db: Any, stream: str) -> End:
 
 
 class Moments:
-    """When each event happened, and when they were `recorded`, in µs since 1970."""
+    """When each event `happened`, and when all were `recorded`, in µs since 1970."""
 
     def __init__(self, happened: Any, recorded: Any, connection: Any, number: int):
         if recorded is None:
@@ -68,7 +68,7 @@ class Moments:
 
 
 def listed_ids(ids: Any, number: int) -> list[str]:
-    """The ids as a list. Raises Misuse where there is not one text for each event."""
+    """The ids as a list. Raises Misuse unless there is one text for each event."""
     ids = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
     if len(ids) != number or not all(map(is_text, ids)):
         what = f"ids= takes a list of {number} texts, one for each event"
@@ -79,8 +79,8 @@ def listed_ids(ids: Any, number: int) -> list[str]:
 def insert(
     db: Any, end: End, rows: list[tuple], moments: Moments, ids: list[str] | None = None
 ) -> None:
-    """Insert rows of (type, version of its schema, JSON). In a service, the message being handled
-    is their cause. Raises Misuse where the clock of the store would go back, or an id is taken."""
+    """Insert rows of (type, schema version, JSON). In a service, the message being handled is their
+    cause. Raises Misuse if the recorded time would go back, or if an id is already taken."""
     recorded, happened = moments.recorded, moments.happened
     if end.recorded is not None and recorded < end.recorded:
         given, before = (f"{as_datetime(at):%Y-%m-%d %H:%M:%S}" for at in (recorded, end.recorded))
@@ -107,7 +107,7 @@ def insert(
 
 
 def _check_ids(db: Any, ids: list[str]) -> None:
-    """Raise Misuse for an id that is in the store, or twice among these."""
+    """Raise Misuse for an id that is already in the store, or that is given twice."""
     seen: set[str] = set()
     for id in ids:
         row = db.execute(_BY_ID, (id,)).fetchone()
@@ -121,10 +121,10 @@ def _check_ids(db: Any, ids: list[str]) -> None:
 
 @lru_cache(2 * MANY)
 def _insertion(number: int, at_once: bool) -> str:
-    """The statement that stores so many events of a stream, the next in both orders. It takes the
-    position and version of the first and what they share (where all happened `at_once`, also that
-    time); then of each its type, schema and data, and before these, where they did not happen at
-    once, when it happened and its id."""
+    """The statement that inserts the next `number` events of a stream. Its parameters are the
+    position of the first event, the stream, the version of the first event, and the values that all
+    events share (with `at_once`, also when they happened). Then, for each event, its type, schema
+    and data follow, preceded, unless `at_once`, by when it happened and its id."""
     alike, own = "recorded, correlation, causation", "happened, id, type, schema, data"
     if at_once:
         alike, own = f"{alike}, happened", "type, schema, data"
@@ -134,10 +134,10 @@ def _insertion(number: int, at_once: bool) -> str:
     insert = f"insert into stored_events ({shared}, {own}) "
     if number == 1:
         return f"{insert}values ({given}, {marks})"
-    # By name and not as ?1: Python 3.12.0 to 3.12.3 warns of each, longer than it stores an event.
+    # By name and not as ?1: the warnings of Python 3.12.0 to 3.12.3 take longer than the insert.
     rows = ", ".join(f"({row}, {marks})" for row in range(number))
     return (
         f"{insert}with shared ({shared}) as (values ({given})), own (row, {own}) as (values {rows})"
         f" select position + row, stream, version + row, {alike}, {own}"
-        " from shared cross join own"  # in the order of own
+        " from shared cross join own"  # rows stay in the order of `own`
     )

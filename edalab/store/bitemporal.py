@@ -1,4 +1,4 @@
-"""Hindsight: what a state actually was over time, beside what was believed at each moment."""
+"""Hindsight: the actual state over time, compared with the state believed at each moment."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ _order = attrgetter("happened_at", "position")
 
 
 class Change(NamedTuple):
-    """From `at` (µs since 1970) on, a state has this value, because of these facts."""
+    """A change of state to `value` at a time `at` (µs since 1970), caused by these facts."""
 
     at: int
     value: Any
@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
 
 class Discrepancy(NamedTuple):
-    """From `start` to `end` (µs since 1970) the value was `actual`, and believed to be `believed`."""
+    """A period (µs since 1970) in which the value was `actual` and `believed` was believed."""
 
     start: int
     end: int
@@ -32,8 +32,8 @@ class Discrepancy(NamedTuple):
 
 
 class Node:
-    """The state after facts in one order, the last of which is `fact`, and its `value`. `after`
-    holds the nodes that follow, by the position of their fact."""
+    """The state after some facts in one order, of which `fact` is the last, and its `value`.
+    `after` maps the position of each next fact to the node that follows."""
 
     def __init__(self, fact: StoredEvent | None, state: Any, value: Any):
         self.fact, self.state, self.value = fact, state, value
@@ -41,8 +41,8 @@ class Node:
 
 
 class Replay:
-    """One fold over several orders of a stream's facts. What two orders begin with is folded once.
-    `value` is what is compared and drawn of a state."""
+    """A fold over several orders of a stream's facts. Facts that two orders begin with are folded
+    once. `value` computes from a state what is compared and drawn."""
 
     def __init__(self, fold: Callable, start: Any = None, value: Callable = lambda state: state):
         check_fold(fold)
@@ -50,11 +50,11 @@ class Replay:
         self.root = Node(None, self.start, value(deepcopy(start)))  # before any fact
 
     def course(self, facts: Iterable[StoredEvent]) -> list[Node]:
-        """The nodes along these facts: `course[n]` is that after `n` of them."""
+        """The nodes along these facts: `course[n]` is the node after the first `n` facts."""
         return [self.root, *self.follow(self.root, facts)]
 
     def follow(self, node: Node, facts: Iterable[StoredEvent]) -> list[Node]:
-        """The nodes behind a node, one for each fact."""
+        """The nodes after a given node, one for each fact."""
         nodes = []
         for fact in facts:
             if fact.position not in node.after:
@@ -66,11 +66,11 @@ class Replay:
 
 
 class Hindsight:
-    """Two courses of a state over time, and where they differ.
+    """The actual and the believed history of a state, and the periods in which they differ.
 
-    `actual` are its changes by when the facts happened. `believed` are the changes of what
-    `store.state(…, until=t, as_of=t)` gives at each moment t. `discrepancies` are the stretches in
-    which the two differ. `facts` are a stream's, in any order."""
+    `actual` lists the state's changes by when the facts happened. `believed` lists the changes of
+    what `store.state(…, until=t, as_of=t)` returns at each moment t. `discrepancies` lists the
+    periods in which the two differ. `facts` are a stream's, in any order."""
 
     def __init__(self, facts: Sequence[StoredEvent], replay: Replay):
         self.facts, self.replay = sorted(facts, key=_order), replay
@@ -81,7 +81,7 @@ class Hindsight:
             check_result(replay.fold, self.course[-1].state, replay.start)
 
     def as_known(self, at: int) -> "Hindsight":
-        """The same at a moment (µs since 1970), from which on nothing is believed yet."""
+        """The hindsight at a moment (µs since 1970), from the facts recorded by then."""
         known = Hindsight([fact for fact in self.facts if fact.recorded_at <= at], self.replay)
         known.known, known.believed = at, [change for change in self.believed if change.at <= at]
         return known
@@ -97,8 +97,8 @@ class Hindsight:
 
     @cached_property
     def believed(self) -> list[Change]:
-        """A fact counts from when it had happened and was recorded on. One that comes late is put
-        into its place, and what follows it is folded again."""
+        """The changes of the believed state. A fact counts once it has both happened and been
+        recorded. A late fact is inserted in its place, and the facts after it are folded again."""
         changes: list[Change] = []
         known: list[StoredEvent] = []
         course = [self.replay.root]
@@ -112,7 +112,7 @@ class Hindsight:
 
     @cached_property
     def discrepancies(self) -> list[Discrepancy]:
-        """Where the two differ, until the last moment or until `known`."""
+        """The periods in which the two differ, up to the last change or to `known`."""
         actual, believed = (
             {change.at: change.value for change in changes}
             for changes in (self.actual, self.believed)
@@ -133,7 +133,7 @@ class Hindsight:
         return result
 
     def at(self, when: int) -> tuple[Any, Any]:
-        """The actual and the believed value, at a moment in µs since 1970."""
+        """The actual and the believed value at a moment (µs since 1970)."""
         return self._value(self.actual, when), self._value(self.believed, when)
 
     def _value(self, changes: list[Change], when: int) -> Any:
@@ -146,7 +146,7 @@ def _believed_at(fact: StoredEvent) -> int:
 
 
 def size(one: Discrepancy) -> tuple[float, int]:
-    """How far apart the two values are (of any but numbers, whether they differ), and how long."""
+    """The distance of the two values (0 or 1 if they are not numbers), and the duration in µs."""
     try:
         distance = abs(float(one.actual) - float(one.believed))
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""An event store keeps events in streams and forgets nothing: a fact is corrected by another fact."""
+"""An append-only store of events in streams. A wrong fact is corrected by a further fact."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -35,21 +35,21 @@ _MOVE = """insert into stored_checkpoints select ?, ?
 class EventStore:
     """Streams of events in a SQLite database.
 
-    `place` is the path of a file (made where there is none), `":memory:"`, a sqlite3 connection,
-    or, in a handler, the `db` of `with ctx.database as db`: the store then shares its transaction.
+    `place` is the path of a file (created if there is none), `":memory:"`, a sqlite3 connection,
+    or, in a handler, the `db` of `with ctx.database as db`. The store then shares its transaction.
 
         store = EventStore("bank.db")
         store.append("account-7", [MoneyDeposited(amount=100)], recorded="2026-03-03")
         store.state("account-7", lambda total, fact: total + fact.event.amount, 0)    # 100
 
     Every event has two times: when it happened (valid time) and when it was recorded. A time is a
-    datetime with a time zone, a date or ISO text, or a number: seconds of virtual time. A date
-    that bounds a question (`until=`, `as_of=`) means the end of that day, UTC.
+    datetime with a time zone, a date, ISO text, or a number of seconds of virtual time. A date as a
+    bound (`until=`, `as_of=`) means the end of that day, UTC.
 
-    What cannot be meant raises Misuse, with what to write instead."""
+    Invalid arguments raise Misuse, which says what to write instead."""
 
     def __init__(self, place: "str | Path | Any"):
-        self.notes: list[str] = []  # remarks of `read_table` or `read_git` on what they read
+        self.notes: list[str] = []  # remarks of `read_table` or `read_git` on their input
         self.refused: pandas.DataFrame | None = None  # the rows that `read_table` could not read
         self._database = Database(place)
 
@@ -71,11 +71,11 @@ class EventStore:
         """Append events to a stream, all or none, and return its new version. Versions begin at 1.
 
         `expected_version` is the version that the decision was based on: 0 for a new stream, None
-        for any. Where the stream is at another, ConcurrencyError shows both sides.
-        `happened` is one time, or a list with one for each event; by default `recorded`.
-        `recorded` is the time at which the store learns of the events. In a simulation it is the
-        service's now; elsewhere it must be given. In one store it never goes back.
-        `ids` are ids of the events' own, each unique in the store; a second one raises Misuse."""
+        for any. If the stream has another version, ConcurrencyError reports both sides.
+        `happened` is one time, or a list with one for each event. The default is `recorded`.
+        `recorded` is the time at which the store learns of the events. In a simulation, the default
+        is the service's current time; elsewhere it is required. In one store it never goes back.
+        `ids` are the events' own ids, each unique in the store. A second one raises Misuse."""
         check_stream(stream, all_streams=False)
         if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
             call = f"store.append({stream!r}, [{shown(events)}])"
@@ -99,16 +99,16 @@ class EventStore:
     def read(
         self, stream: str | None = None, after: int = 0, until: Any = None, as_of: Any = None
     ) -> list[StoredEvent]:
-        """The events of a stream behind the version `after`, by version; or, without a stream,
-        those of all streams behind the position `after`, in the order in which they were stored.
+        """The events of a stream after the version `after`, by version. Without a stream, the
+        events of all streams after the position `after`, in the order in which they were stored.
 
-        `until`: only what happened at that time or before. `as_of`: only what was recorded at that
-        time or before."""
+        `until` selects events that happened at that time or before, `as_of` those that were
+        recorded at that time or before."""
         check_number(after, "after= takes a version, or without a stream a position")
         return Question(self._database, stream, until, as_of).read(after)
 
     def version(self, stream: str) -> int:
-        """The version of a stream: that of its last event, 0 where there is none."""
+        """The version of a stream's last event, or 0 if it has no events."""
         check_stream(stream, all_streams=False)
         return last_number(self._database, stream)
 
@@ -127,12 +127,12 @@ class EventStore:
         until: Any = None,
         as_of: Any = None,
     ) -> Any:
-        """The state that the events of a stream lead to (None: those of all streams).
+        """The state that results from folding the events of a stream (None: of all streams).
 
         `fold(state, fact)` returns the next state; `fact` is a StoredEvent, `fact.event` your
-        event. It begins with a copy of `start` and is given the events in the order in which they
-        happened. `until`: the state at that time; `as_of`: as it was known at that time. A stream
-        that nobody has written to yet is at its start.
+        event. The fold begins with a copy of `start` and receives the events in the order in which
+        they happened. `until` selects the state at that time, `as_of` the state as it was known at
+        that time. A stream without events has the state `start`.
 
             store.state("account-7", balance, 0, until="2026-03-15", as_of="2026-03-22")"""
         question = Question(self._database, stream, until, as_of)
@@ -143,11 +143,11 @@ class EventStore:
     def snapshot(
         self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
     ) -> Any:
-        """Keep a state, as JSON, and return it: later states are computed from there on.
+        """Save a state as JSON and return it. Later calls of `state` continue from it.
 
-        A snapshot never changes an answer. It serves the same fold only, known by its code and
-        by the `repr` of the values that this names; a change that shows in neither goes unnoticed.
-        It serves no question to which a later event makes a difference."""
+        A snapshot never changes an answer. It is used for the same fold only, which is recognised
+        by its code and by the `repr` of the values that the code names. A change that shows in
+        neither is not noticed. It is not used where an event appended later makes a difference."""
         check_stream(stream, all_streams=False)
         question = Question(self._database, stream, until, as_of)
         last, name = question.last_snapshot(fold, start), fold_name(fold, start)
@@ -166,9 +166,9 @@ class EventStore:
         until: Any = None,
         as_of: Any = None,
     ) -> "pandas.DataFrame":
-        """The events that lead to a state, in the order in which they happened, as a DataFrame:
-        position, stream, version, type, happened, recorded and the fields of the data; with a
-        fold, the state after each. The arguments are those of `state`."""
+        """A DataFrame of the events that lead to a state, in the order in which they happened. Its
+        columns are position, stream, version, type, happened, recorded, the fields of the data and,
+        with a fold, the state after each event. The arguments are those of `state`."""
         with needed_for("EventStore.table"):
             import pandas  # noqa: F401
         question = Question(self._database, stream, until, as_of)
@@ -191,8 +191,8 @@ class EventStore:
         until: Any = None,
         as_of: Any = None,
     ) -> Difference:
-        """What differs between two moments, of which `until` or `as_of` (or both) is a pair: the
-        states `.before` and `.after`, and the events that `.came` and `.went`.
+        """The difference between two moments: the states `.before` and `.after`, and the events
+        that `.came` and `.went`. `until` or `as_of` (or both) is a pair, the earlier moment first.
 
             store.difference("account-7", balance, 0, until="2026-03-22", as_of=("2026-03-24", None))"""
         if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
@@ -209,13 +209,13 @@ class EventStore:
         return Difference(was, now, came, went)
 
     def follow(self, name: str) -> Iterator[StoredEvent]:
-        """The events of all streams that the reader of this name has not seen yet, in the order in
-        which they were stored: a catch-up subscription.
+        """A catch-up subscription: the events of all streams that the reader with this name has not
+        seen yet, in the order in which they were stored.
 
-        The reader's checkpoint moves past an event when the loop asks for the next one, within the
-        transaction that is open; so an event whose handling was not finished comes again. Raises
-        Misuse where another loop has moved the checkpoint: of several under one name only one goes
-        on."""
+        The reader's checkpoint moves past an event when the loop requests the next one, within the
+        transaction that is open. So an event whose handling did not finish is delivered again.
+        Raises Misuse if another loop has moved the checkpoint: of several loops with one name, only
+        one can continue."""
         seen = self.checkpoint(name)
         while facts := self.read(after=seen):
             for fact in facts:
@@ -231,7 +231,7 @@ class EventStore:
                 seen = fact.position
 
     def checkpoint(self, name: str) -> int:
-        """The position of the last event that a reader has seen, 0 at first."""
+        """The position of the last event that a reader has seen, or 0 if it has seen none."""
         if not is_text(name):
             what = "a reader has a name, such as 'balances', under which its checkpoint is kept"
             raise Misuse(f"{what}, not {shown(name)}")
@@ -239,11 +239,11 @@ class EventStore:
         return self._database.value(sql, name) or 0
 
     def lag(self, name: str) -> int:
-        """How many events a reader has not seen yet."""
+        """The number of events that a reader has not seen yet."""
         return len(self) - self.checkpoint(name)
 
     def close(self) -> None:
-        """Close the file. A connection that was given stays open."""
+        """Close the file. A connection that was passed in stays open."""
         if self._database.is_file:
             self.connection.close()
 

@@ -1,4 +1,4 @@
-"""A fold makes a state of stored events: how it is applied, what is wrong with one, and how one is known again."""
+"""Apply a fold to stored events, explain its mistakes, and recognise the same fold later."""
 
 import dis
 from collections.abc import Callable, Iterable
@@ -13,12 +13,12 @@ from ..model import Event
 from .stored_event import StoredEvent
 
 _ORDER = "a fold takes the state first and then the stored event"
-_CONTENT = {"event", "data", "type", "text"}  # the parts of a stored event that say what happened
+_CONTENT = {"event", "data", "type", "text"}  # attributes that say what happened
 _PLACE = {"stream", "version", "happened", "recorded"}
 
 
 def check_fold(fold: Any) -> None:
-    """Raise Misuse for what cannot be a fold."""
+    """Raise Misuse if this cannot be a fold."""
     if not callable(fold) or iscoroutinefunction(fold) or isgeneratorfunction(fold):
         what = "a fold is a function of a state and a stored event that returns the new state"
         hint = ", without async and yield" if callable(fold) else ""
@@ -26,10 +26,10 @@ def check_fold(fold: Any) -> None:
 
 
 def replay(fold: Callable, state: Any, facts: Iterable[StoredEvent], start: Any) -> Any:
-    """The state after these facts. `state` may be one of a replay that began at `start`.
+    """The state after these facts. `state` is `start` or what a replay from it has reached.
 
-    An exception of the fold gets a note that names the event; a mistake that is known raises
-    Misuse with what to write instead."""
+    An exception in the fold gets a note that names the event. A known mistake raises Misuse, which
+    says what to write."""
     folded = False
     for fact in facts:
         state, folded = apply(fold, state, fact, start), True
@@ -57,7 +57,7 @@ def apply(fold: Callable, state: Any, fact: StoredEvent, start: Any) -> Any:
 
 
 def check_result(fold: Callable, state: Any, start: Any) -> None:
-    """Raise Misuse where the state after some facts shows that a fold mistakes its arguments."""
+    """Raise Misuse if the resulting state shows that the fold mistakes its arguments."""
     name = _name(fold)
     if isinstance(state, StoredEvent):
         what = f"{name} returned a stored event as the new state; {_ORDER}"
@@ -72,7 +72,7 @@ def _name(fold: Callable) -> str:
 
 
 def _explain(error: Exception, state: Any, fold: Callable, start: Any) -> None:
-    """Raise Misuse where the state is not what the fold expects, for a reason that is known."""
+    """Raise Misuse if a known mistake caused the error: no start, or swapped arguments."""
     name = _name(fold)
     if state is None and start is None and isinstance(error, TypeError | AttributeError):
         what = f"{name} cannot begin with None ({error}): the start is missing"
@@ -85,7 +85,7 @@ def _explain(error: Exception, state: Any, fold: Callable, start: Any) -> None:
 
 
 def _never_reads_the_event(fold: Callable) -> bool:
-    """Whether a function names classes of events and no part of a stored event."""
+    """Whether a function names event classes but no content of a stored event."""
     if not isinstance(fold, FunctionType) or _CONTENT & {*fold.__code__.co_names}:
         return False
     named = [fold.__globals__.get(name) for name in fold.__code__.co_names]
@@ -93,9 +93,9 @@ def _never_reads_the_event(fold: Callable) -> bool:
 
 
 def fingerprint(*things: object) -> str:
-    """A hash of functions, event classes and data: of functions and of the others of their module
-    that they call by the code, of event classes by how they are declared, of all else by `repr`.
-    A change that shows in none of these goes unnoticed."""
+    """A hash of functions, event classes and data. A function counts with its code and with that of
+    the functions in its module that it calls, an event class with its declaration, and anything
+    else with its `repr`. A change that shows in none of these is not noticed."""
     text = " ".join(_description(thing, "", set()) for thing in things)
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
@@ -116,10 +116,10 @@ def _description(thing: Any, module: str, seen: set[FunctionType]) -> str:
     return " ".join([code, *(_description(each, thing.__module__, seen) for each in used)])
 
 
-@lru_cache(maxsize=256)  # without it, most of the time of a state from a snapshot goes here
+@lru_cache(maxsize=256)  # without it, a state from a snapshot spends most of its time here
 def _read_code(code: CodeType) -> tuple[str, list[str]]:
-    """The steps and constants of code as text, and the globals that it names; with those of its
-    inner functions."""
+    """The instructions and constants of code as text, and the globals that it names, including
+    those of its inner functions."""
     names = {step.argval for step in dis.get_instructions(code) if "GLOBAL" in step.opname}
     text = f"{code.co_code!r} {code.co_names} {code.co_varnames} {code.co_freevars}"
     for const in code.co_consts:

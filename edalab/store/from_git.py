@@ -1,4 +1,4 @@
-"""The commits of a git repository as a log of events: who did what to which file, and when."""
+"""The commits of a git repository as events: who changed which file, how, and when."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from .from_table import store_of
 from .instants import to_microseconds
 
 COMMITS = "commits"
-# Options for what configuration would change otherwise.
+# Options that override the user's git configuration.
 _LOG = ["-c", "log.showRoot=true", "log", "-z", "--date-order", "--reverse"]
 _LOG += ["--format=%x01%H%x00%P%x00%an%x00%aI%x00%cI%x00%s", "--no-show-signature", "--no-relative"]
 _LOG += ["--encoding=UTF-8", "--no-color", "--no-mailmap"]
@@ -24,8 +24,8 @@ _LOG += ["--diff-algorithm=default", "--no-ext-diff", "--no-textconv", "--ignore
 
 class CommitMade(Event):
     """A commit. `title` is the first line of its message; `authored` and `committed` are its dates.
-    `files`, `lines_added` and `lines_removed` count what it changed; they are 0 for a merge, whose
-    lines are those of the commits that it brings."""
+    `files`, `lines_added` and `lines_removed` count its changes. They are 0 for a merge, because
+    the merged commits count their own lines."""
 
     commit: str
     author: str
@@ -39,7 +39,7 @@ class CommitMade(Event):
 
 
 class FileEvent(Event):
-    """What a commit did to a file, and how many lines it added and removed: none to a binary one."""
+    """A commit's change to a file, with the lines added and removed (0 for a binary file)."""
 
     path: str
     added: int
@@ -50,15 +50,15 @@ class FileEvent(Event):
 
 
 class FileAdded(FileEvent):
-    """A new file, or one that came back after its deletion."""
+    """A new file, or a deleted file that was added again."""
 
 
 class FileChanged(FileEvent):
-    """A file with other lines, or only another mode."""
+    """A file whose lines changed, or only its mode."""
 
 
 class FileRenamed(FileEvent):
-    """A file with another path, and perhaps other lines."""
+    """A file whose path changed, and perhaps its lines as well."""
 
     old_path: str
 
@@ -69,25 +69,25 @@ class FileDeleted(FileEvent):
 
 def read_git(path: "str | Path") -> EventStore:
     """The history of a git repository up to HEAD, as a store in memory. `path` is the folder of the
-    repository or one in it. It needs the program git.
+    repository or one inside it. The program git must be installed.
 
-    **Streams.** Each file is a stream, named by its last path: it goes on through renames, and when
-    the path comes back after a deletion. (Where another file took a path over, the earlier file's
-    stream is `path until abc1234`.) Its events are FileAdded, FileChanged, FileRenamed and
-    FileDeleted; the sum of `added` minus `removed` is the length of a text file, or of all of them.
+    **Streams.** Each file is a stream, named by its last path. The stream continues through
+    renames, and if a deleted path is added again. (If another file took a path over, the earlier
+    file's stream is `path until abc1234`.) Its events are FileAdded, FileChanged, FileRenamed and
+    FileDeleted. The sum of `added` minus `removed` is the length of a text file, or of all of them.
     Every commit is a CommitMade in the stream `commits`. Submodules are left out.
 
     **Merges.** The files' events follow the first parents of HEAD: a merge is one step of its own
-    author. So nothing counts twice, and the files after each commit are those of its tree. The
-    commits that were merged are in `commits`, each with its own author and lines.
+    author. So no line counts twice, and the files after each commit are those of its tree. The
+    merged commits are in `commits`, each with its own author and lines.
 
-    **Times.** `happened` is the author's date, `recorded` the committer's. `as_of=` gives the branch
-    as it was then, `until=` what was written by then. Clocks that went back are corrected: a
+    **Times.** `happened` is the author's date, `recorded` the committer's. `as_of=` selects the
+    branch at that time, `until=` what was written by then. Dates that go back are corrected: a
     committer's date is at least that of the commit before; an author's date is at least that of the
     last change to the same files, and at most `recorded`. CommitMade has the original dates, and
-    `.notes` say how many were moved.
+    `.notes` counts those that were moved.
 
-    Raises Misuse where there is no git, no repository or no commit, or only a shallow clone.
+    Raises Misuse if git, a repository or a commit is missing, or if the clone is shallow.
 
         read_git(".").state(None, lambda lines, fact: lines + fact.data.get("added", 0), 0)"""
     if _git(path, "rev-parse", "--is-shallow-repository") == "true\n":
@@ -121,7 +121,7 @@ def read_git(path: "str | Path") -> EventStore:
 
 
 def _read_commit(record: str) -> tuple[CommitMade, list[FileEvent]]:
-    """A commit and what it did to each file, from what `git log` says of it."""
+    """A commit and its changes to files, from one record of `git log`."""
     words = iter(record.split("\0"))
     id, parents, author, authored, committed, title = islice(words, 6)
     changes: dict[str, tuple[type[FileEvent], dict[str, Any]]] = {}
@@ -134,7 +134,7 @@ def _read_commit(record: str) -> tuple[CommitMade, list[FileEvent]]:
                 fields["old_path"], path = path, next(words)
             fields |= {"path": path, "commit": id, "author": author}
             changes[path] = _KINDS.get(status, FileChanged), fields
-        elif word:  # added, removed and a path, or two paths behind
+        elif word:  # added, removed and a path; for a rename, two paths follow
             added, removed, path = word.split("\t", 2)
             path = path or list(islice(words, 2))[1]
             if added == "-":
@@ -165,7 +165,7 @@ def _old_path(change: FileEvent) -> str:
 
 
 def _git(folder: "str | Path", *words: str) -> str:
-    """What git answers; a byte of a path that is no UTF-8 is written as \\xe9."""
+    """The output of git; a byte of a path that is not UTF-8 is written like \\xe9."""
     command = ["git", "--no-replace-objects", "-C", str(folder), *words]
     environment = os.environ | {"LC_ALL": "C"}
     try:
@@ -188,11 +188,11 @@ class _Files:
 
     def __init__(self):
         self.there: dict[str, int] = {}  # path to number
-        self.gone: dict[str, int] = {}  # of those deleted, the last of each path
+        self.gone: dict[str, int] = {}  # deleted path to number
         self.last: list[FileEvent] = []  # the last change to each
 
     def number(self, change: FileEvent) -> int:
-        """The number of the file that is changed."""
+        """The number of the changed file."""
         if _old_path(change) in self.there and not isinstance(change, FileAdded):
             number = self.there.pop(_old_path(change))
         else:

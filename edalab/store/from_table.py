@@ -1,5 +1,5 @@
-"""Any table of events becomes a store: one stream for each subject, and what cannot be read comes
-back with the reason."""
+"""Read a table of events into a store, with one stream for each subject. Rows that cannot be read
+are returned with the reason."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -28,18 +28,18 @@ def read_table(
     id: str | None = None,
     version: str | None = None,
 ) -> EventStore:
-    """A table of events, a row each, as a store in memory. `type`, `subject` and `time` name the
-    columns that say what happened, to whom or what (a stream each), and when; all columns that are
-    named nowhere become the data.
+    """A table with one event per row, as a store in memory. `type`, `subject` and `time` name the
+    columns that say what happened, to whom or what (one stream each), and when. The columns that no
+    argument names become the data.
 
-    `recorded` names the column of when it was recorded (by default it is `time`), `id` that of the
-    events' own ids, `version` that of the version of their data's schema (by default 1). Rows are
-    taken in the order they were recorded, rows of one moment as they stand. Rows that cannot be
-    read are in the store's `.refused`, as they were, with the reason.
+    `recorded` names the column of when it was recorded (default: `time`), `id` the column of the
+    events' own ids, `version` the column of their data's schema version (default: 1). Rows are
+    stored in the order in which they were recorded; equal times keep the table's order. Rows that
+    cannot be read are in the store's `.refused`, unchanged, with the reason.
 
-    A row with several moments, such as created and closed, is several events: `frame.melt` makes a
-    row of each. Read ids as text, `pandas.read_csv(…, dtype={"account": str})`: among numbers 007
-    is 7, and pandas rounds long ones where a cell is empty."""
+    A row with several times, such as created and closed, holds several events; `frame.melt` makes
+    one row of each. Read ids as text, `pandas.read_csv(…, dtype={"account": str})`: as a number,
+    007 is 7, and pandas rounds long numbers in a column with empty cells."""
     pandas = _pandas()
 
     if not isinstance(frame, pandas.DataFrame):
@@ -91,8 +91,8 @@ def read_table(
 
 
 def store_of(facts: Iterable[tuple]) -> EventStore:
-    """A store in memory with facts (stream, type, version of its schema, JSON, happened, recorded,
-    id), in the order recorded."""
+    """A store in memory with these facts (stream, type, schema version, JSON, happened, recorded,
+    id), given in the order in which they were recorded."""
     store, versions = EventStore(":memory:"), defaultdict(count)
     rows = (
         (position, stream, next(versions[stream]) + 1, *fact, None, None)
@@ -113,7 +113,7 @@ def _pandas() -> Any:
 
 
 class _Table:
-    """A table being read, and the first reason against each row, by its place; "" where none."""
+    """A table being read. `reasons` has the first reason against each row, or ""."""
 
     def __init__(self, frame: "pandas.DataFrame"):
         pandas = _pandas()
@@ -127,18 +127,18 @@ class _Table:
         self.reasons = self.reasons.mask(bad & (self.reasons == ""), reasons)
 
     def texts(self, name: str) -> "pandas.Series":
-        """A column of which no cell may be empty, as text; a whole number without a point."""
+        """A column as text, whole numbers without a point. Refuses rows with an empty cell."""
         column = self.frame[name]
         self.refuse(self.empty[name], f"{name} is empty")
         if column.dtype.kind == "f":
             self.refuse(column.abs() >= 2**53, f"{name} is so long that pandas rounded it")
         whole = column.dtype.kind == "f" and ((column % 1 == 0) | column.isna()).all()
-        if whole and column.abs().max() <= 2**53:  # beyond, a float is another number
+        if whole and column.abs().max() <= 2**53:  # beyond, floats are not exact
             column = column.astype("Int64")
         return column.astype(object).map(str).str.strip()
 
     def versions(self, name: str) -> "pandas.Series":
-        """The versions of message classes; 1 where a cell is empty."""
+        """A column of schema versions, with 1 for an empty cell."""
         pandas = _pandas()
 
         column = self.frame[name].mask(self.empty[name], 1)
@@ -151,7 +151,7 @@ class _Table:
         return versions.mask(bad, 1).astype("int64")
 
     def moments(self, name: str) -> "pandas.Series":
-        """A column of times, in UTC. Raises Misuse where most of them cannot be read."""
+        """A column of times, in UTC. Raises Misuse if most of them cannot be read."""
         pandas = _pandas()
 
         texts = self.texts(name).str.replace(" UTC", "Z")
@@ -171,7 +171,7 @@ class _Table:
         return moments
 
     def _advice(self, name: str, texts: "pandas.Series", local: "pandas.Series") -> str:
-        """What to do about a column with these times, of which `local` ones lack only a zone."""
+        """What to do about a column of unreadable times; those in `local` lack only a zone."""
         pandas = _pandas()
 
         zone = "{}.dt.tz_localize('Europe/Amsterdam', ambiguous='NaT', nonexistent='NaT')"
@@ -194,7 +194,7 @@ class _Table:
         return f"{what}: {column} = {fix}"
 
     def data(self, names: list[str]) -> list[str]:
-        """The rest of each row as JSON, empty cells left out."""
+        """The remaining columns of each row as JSON, without empty cells."""
         records = self.frame[names].astype(object).to_dict("records")
         empty = self.empty[names].to_dict("records")
         texts = []
@@ -202,13 +202,13 @@ class _Table:
             fields = {str(name): cell for name, cell in record.items() if not left_out[name]}
             try:
                 texts.append(to_json(fields, fallback=str, **_AS_JSON).decode())
-            except ValueError as error:  # half of a character, or a list in itself
+            except ValueError as error:  # a lone surrogate, or a list that contains itself
                 texts.append("")
                 self.reasons.iloc[row] = f"JSON cannot hold its data: {error}"
         return texts
 
     def refuse_repeated(self, ids: "pandas.Series", name: str) -> None:
-        """Refuse each row with an id of these that an earlier one of them has."""
+        """Refuse each row whose id an earlier row has."""
         first: dict[str, int] = {}
         labels = self.original.index.tolist()
         ids = ids[self.reasons[ids.index] == ""]

@@ -1,4 +1,4 @@
-"""A time may be written in several ways; inside a store it is whole microseconds since 1970, UTC."""
+"""Times in every form that a caller may write. A store uses whole microseconds since 1970, UTC."""
 
 from datetime import UTC, date, datetime, timedelta
 from numbers import Real
@@ -17,12 +17,12 @@ _WAYS += '"2026-03-03T12:00+01:00", or seconds of virtual time'
 
 
 def to_microseconds(value: object, what: str, *, bound: bool = False) -> int:
-    """A time in whole microseconds since 1970. A date is its first moment (UTC), or its last where
-    it is a `bound`; a number is seconds of virtual time. Raises Misuse, which names the argument
+    """A time in whole microseconds since 1970. A date is its first moment (UTC), or its last if it
+    is a `bound`; a number is seconds of virtual time. Raises Misuse, which names the argument
     `what`, for anything else and for a time without a zone."""
     hint = ""
     if isinstance(value, (float, int, Real)) and not isinstance(value, bool):
-        if abs(float(value)) <= 1e9:  # which NaN is not
+        if abs(float(value)) <= 1e9:  # false for NaN
             return _VIRTUAL_ZERO + round(float(value) * 1_000_000)
         if value == value:
             fix = f"datetime.fromtimestamp({shown(value)}, timezone.utc)"
@@ -33,7 +33,7 @@ def to_microseconds(value: object, what: str, *, bound: bool = False) -> int:
             time = _parsed(value)
         except ValueError as error:
             hint = f" ({error})" if value[:1].isdigit() else ""
-    if isinstance(time, datetime) and time == time:  # which NaT is not
+    if isinstance(time, datetime) and time == time:  # false for NaT
         if time.utcoffset() is None:
             raise Misuse(
                 f"{what} {shown(str(value))} has no time zone, and 9 o'clock is another moment in "
@@ -51,7 +51,7 @@ def to_microseconds(value: object, what: str, *, bound: bool = False) -> int:
 
 
 def _parsed(text: str) -> date:
-    """The date or the datetime of an ISO text."""
+    """The date or datetime in an ISO text."""
     return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
 
 

@@ -1,4 +1,4 @@
-"""The tables of an event store in SQLite, which themselves refuse to change or delete a fact."""
+"""The tables of an event store in SQLite. Their triggers refuse to change or delete an event."""
 
 import os
 import re
@@ -9,9 +9,9 @@ from typing import Any
 
 from ..errors import Misuse, listed, shown
 
-# `insert or replace` would delete an event without firing the trigger for that: so an event must be
-# the next in both orders. Mostly it is the next of the stream that was written to last, which is
-# seen a sixth quicker.
+# `insert or replace` would delete an event without firing the delete trigger, so an event must be
+# the next one in both orders. Usually it is the next of the stream that was written to last, and
+# checking that first is a sixth faster.
 _TABLES = """
 create table stored_events (
     position integer primary key, stream text not null, version integer not null,
@@ -53,7 +53,7 @@ class Database:
             self.connection = _open(place)
         elif isinstance(place, sqlite3.Connection):
             self.connection = place
-            self.value("select 1")  # raises Misuse where it is closed
+            self.value("select 1")  # raises Misuse if it is closed
         elif hasattr(place, "executemany") and hasattr(place, "now"):
             self.connection = place
         else:
@@ -61,7 +61,7 @@ class Database:
             raise Misuse(f"EventStore takes {what}`with ctx.database as db`, not {shown(place)}")
 
     def rows(self, sql: str, values: Iterable = ()) -> Iterator[tuple]:
-        """The rows of a select; none where the tables are not there yet."""
+        """The rows of a select; none if the tables do not exist yet."""
         try:
             yield from self.connection.execute(sql, values)
         except sqlite3.Error as error:
@@ -79,8 +79,8 @@ class Database:
 
 
 class Transaction:
-    """A transaction of its own, unless one is open: then the work belongs to that one. Errors of
-    SQLite become Misuse. (A generator would take a tenth of the time of an append.)"""
+    """A new transaction, or the one that is already open. Errors of SQLite become Misuse. (As a
+    generator, it would take a tenth of the time of an append.)"""
 
     __slots__ = ("database", "db", "own")
 
@@ -90,7 +90,7 @@ class Transaction:
     def __enter__(self) -> Any:
         try:
             if isinstance(self.db, sqlite3.Connection) and not self.db.in_transaction:
-                # One cursor for all statements: a connection makes one for each.
+                # One cursor for all statements; a connection would create one for each.
                 self.db = self.db.cursor()
                 self.db.execute("begin immediate")
                 self.own = True
@@ -111,13 +111,13 @@ class Transaction:
 
 
 def make_tables(db: Any) -> None:
-    """Make the tables, in the transaction that is open."""
+    """Create the tables, in the open transaction."""
     for statement in _TABLES.split("\n;"):
         db.execute(statement)
 
 
 def _open(place: str | Path) -> sqlite3.Connection:
-    """A connection to a file that is an event store, or will be one."""
+    """A connection to a file that is an event store, or is to become one."""
     options: Any = {"isolation_level": None, "check_same_thread": False}
     if str(place) == ":memory:":
         return sqlite3.connect(":memory:", **options)
@@ -135,8 +135,8 @@ def _open(place: str | Path) -> sqlite3.Connection:
             what = f"{path.name} is a database of something else (tables: {listed(tables)})"
             raise Misuse(f"{what}; give the event store a file of its own")
         if writable:
-            # A commit waits for the operating system, not for the disk, in a fortieth of the time:
-            # a killed process loses nothing, a power cut perhaps the last commits.
+            # A commit waits for the operating system and not for the disk: 40 times faster.
+            # A killed process loses nothing, but a power cut may lose the last commits.
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
     except sqlite3.Error as error:
@@ -147,7 +147,7 @@ def _open(place: str | Path) -> sqlite3.Connection:
 
 
 def tables_missing(error: sqlite3.Error) -> bool:
-    """Whether the error says that the store's tables are not there yet."""
+    """Whether the error says that the store's tables do not exist yet."""
     return str(error).startswith("no such table: stored_")
 
 

@@ -1,4 +1,4 @@
-"""A snapshot is a state kept at a version, from which a replay goes on; it never changes an answer."""
+"""A snapshot is a saved state from which a replay can continue. It never changes an answer."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from .fold import fingerprint
 from .schema import Database
 from .stored_event import StoredEvent, declaration
 
-FOREVER = 2**63 - 1  # the largest number that SQLite keeps
+FOREVER = 2**63 - 1  # the largest integer in SQLite
 
 _COLUMNS = "happened, version, events, since, classes, state"
 _FIND = f"""select {_COLUMNS} from stored_snapshots
@@ -24,9 +24,9 @@ _LATER = """select 1 from stored_events
 
 
 class Snapshot(NamedTuple):
-    """A kept state: `happened` and `version` of its last event, the number of its `events`, the
-    highest version among them (`since`), and as JSON the fingerprints of their classes and the
-    state itself. Without a state it stands for the time before the first event."""
+    """A saved state: `happened` and `version` of its last event, the number of its `events`, the
+    highest version among them (`since`), and, as JSON, the fingerprints of their classes and the
+    state itself. Without a state, it is the beginning, before the first event."""
 
     happened: int = -FOREVER
     version: int = 0
@@ -36,11 +36,11 @@ class Snapshot(NamedTuple):
     state: str | None = None
 
     def state_or(self, start: Any) -> Any:
-        """The kept state, or a copy of the start."""
+        """The saved state, or a copy of `start`."""
         return deepcopy(start) if self.state is None else json.loads(self.state)
 
     def extended(self, facts: list[StoredEvent], state: Any) -> "Snapshot":
-        """The snapshot of the state after some more facts."""
+        """The snapshot after some more facts, which lead to `state`."""
         classes = _fingerprints({*json.loads(self.classes), *(fact.type for fact in facts)})
         since = max(self.since, *(fact.version for fact in facts))
         last, events = facts[-1], self.events + len(facts)
@@ -54,8 +54,8 @@ BEGINNING = Snapshot()
 def find_snapshot(
     database: Database, stream: str | None, fold: Callable, start: Any, until: int, known: int
 ) -> Snapshot:
-    """The last snapshot of this fold that ends at `until` (µs since 1970) or before, and holds
-    only events up to version `known`; or the empty one."""
+    """The last snapshot of this fold that ends at `until` (µs since 1970) or before and contains
+    only events up to version `known`; BEGINNING if there is none."""
     if isinstance(fold, FunctionType) and database.value(_ANY, stream):
         values = stream, fold_name(fold, start), until, known
         for snapshot in map(Snapshot._make, database.rows(_FIND, values)):
@@ -65,15 +65,15 @@ def find_snapshot(
 
 
 def save_snapshot(database: Database, stream: str, name: str, new: Snapshot, known: int) -> None:
-    """Save a snapshot, unless an event behind the last version that was `known` when it was made
-    belongs before its end."""
+    """Save a snapshot, unless an event after `known`, the last version when it was made, happened
+    before the snapshot's end."""
     with database.transaction() as db:
         if not database.value(_LATER, stream, known, new.happened, new.version):
             db.execute(_SAVE, (stream, name, *new))
 
 
 def fold_name(fold: Callable, start: Any) -> str:
-    """The name of a fold with a hash of it and its start."""
+    """The name of a fold with a hash of the fold and its start."""
     if not isinstance(fold, FunctionType):
         what = "a snapshot is kept for a function and recognises it by its code"
         raise Misuse(f"{what}; {shown(fold)} is not a function with code")
@@ -81,7 +81,7 @@ def fold_name(fold: Callable, start: Any) -> str:
 
 
 def _fingerprints(types: Iterable[str]) -> str:
-    """Of event classes as they are declared now: another class may read an event differently."""
+    """The fingerprints of event classes as declared now, because another may read differently."""
     classes = {name: declaration(name) for name in sorted(types)}
     return json.dumps({name: fingerprint(found and found[0]) for name, found in classes.items()})
 
@@ -90,7 +90,7 @@ def _as_json(state: Any) -> str:
     try:
         if _is_plain(state, set()):
             return json.dumps(state)
-    except (ValueError, RecursionError):  # a number or a nesting without end
+    except (ValueError, RecursionError):  # too many digits, or too many levels
         pass
     what = "numbers, texts, lists and dicts with texts as keys, and use none of them twice"
     raise Misuse(
@@ -101,7 +101,7 @@ def _as_json(state: Any) -> str:
 
 def _is_plain(value: Any, seen: set[int]) -> bool:
     if type(value) in (list, dict):
-        if id(value) in seen:  # read again these would be two, and a fold would change only one
+        if id(value) in seen:  # read from JSON it would be two, and a fold would change only one
             return False
         seen.add(id(value))
     if type(value) is list:

@@ -1,4 +1,4 @@
-"""An event as a store keeps it: with its place in a stream, and when it happened and was recorded."""
+"""A stored event, with its place in a stream, and when it happened and was recorded."""
 
 import json
 from collections.abc import Callable
@@ -19,12 +19,12 @@ COLUMNS += "id, correlation, causation"
 
 
 class StoredEvent(NamedTuple):
-    """A stored fact: `.event` is the message, `.stream` and `.version` its place, `.position` that
-    among all streams, `.happened` and `.recorded` its two times (UTC). In a simulation
-    `.correlation` and `.causation` are those of the message that was handled.
+    """A stored fact: `.event` is the message, `.stream` and `.version` its place, `.position` its
+    place among all streams, `.happened` and `.recorded` its two times (UTC). In a simulation,
+    `.causation` is the id of the message that was handled, `.correlation` its correlation id.
 
-    It is a row of the table: `schema` is the version of the message class, `text` the data as
-    JSON, `happened_at` and `recorded_at` are in µs since 1970."""
+    It is a row of the table: `schema` is the version of the message class, `text` the data as JSON;
+    `happened_at` and `recorded_at` are in µs since 1970."""
 
     position: int
     stream: str
@@ -38,13 +38,13 @@ class StoredEvent(NamedTuple):
     correlation: str | None
     causation: str | None
 
-    # Neither `event` nor `data` is kept: a long list of facts takes twice the time to fold then.
+    # `event` and `data` are not cached: to fold a long list of facts would take twice the time.
 
     @property
     def event(self) -> Event:
-        """The message, as its class is declared now, or where an upcaster is missing as the class of
-        the stored version. Raises Misuse where no class of its name is declared, where the class is
-        of an older version, or where an upcaster and the older class are missing."""
+        """The message, as its class is declared now, or, if an upcaster is missing, as the class of
+        the stored version. Raises Misuse if no class of its name is declared, if the class has an
+        older version, or if both an upcaster and the older class are missing."""
         declared = declaration(self.type)
         if declared is None:
             raise Misuse(f"{self._place} is {_undeclared(self.type)}")
@@ -59,7 +59,7 @@ class StoredEvent(NamedTuple):
 
     @property
     def data(self) -> dict[str, Any]:
-        """The fields as plain data, upcast where the class is known."""
+        """The fields as plain data, upcast if the class is declared."""
         data = from_json(self.text)
         declared = declaration(self.type)
         if declared is None or self.schema == declared[1]:
@@ -77,22 +77,22 @@ class StoredEvent(NamedTuple):
 
     @property
     def happened(self) -> datetime:
-        """When it happened."""
+        """When the event happened."""
         return as_datetime(self.happened_at)
 
     @property
     def recorded(self) -> datetime:
-        """When the store learned of it."""
+        """When the store learned of the event."""
         return as_datetime(self.recorded_at)
 
     @property
     def late(self) -> bool:
-        """Whether it was recorded later than it happened."""
+        """Whether the event was recorded after it happened."""
         return self.recorded_at > self.happened_at
 
     @property
     def id(self) -> str:
-        """Its own id, or else `<stream>-<version>`."""
+        """The event's own id, or `<stream>-<version>` if it has none."""
         return self.own_id or f"{self.stream}-{self.version}"
 
     @property
@@ -103,12 +103,12 @@ class StoredEvent(NamedTuple):
 
     @property
     def _place(self) -> str:
-        """In an error, where "version" is that of the class and not of the stream."""
+        """The event's place as error messages put it, where "version" is that of the class."""
         return f"event {self.version} of {self.stream}"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or hasattr(type(self), name):
-            return self.__getattribute__(name)  # a property that raised: its error again
+            return self.__getattribute__(name)  # a property raised: raise its error again
         fields, where = from_json(self.text), f"fact.event.{name}"
         if name not in fields:
             where = f"its fields are those of fact.event: {listed(fields)}"
@@ -122,7 +122,7 @@ class StoredEvent(NamedTuple):
 
 
 def _undeclared(type: str) -> str:
-    """What to do about an event whose class is not declared."""
+    """An error message about an event whose class is not declared, with what to do."""
     hint = "or read its .data; a fold passes over events by fact.type, before it asks for "
     hint += "fact.event"
     if not type.isidentifier():
@@ -135,7 +135,7 @@ def _undeclared(type: str) -> str:
 
 
 def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
-    """Why the data of an event is none of its class."""
+    """Why the data of an event does not fit its class, and what to do."""
     errors = error.errors() if isinstance(error, ValidationError) else []
     if errors and all(one["type"] == "extra_forbidden" for one in errors):
         names = [".".join(map(str, one["loc"])) for one in errors]
@@ -153,8 +153,8 @@ def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
 
 
 def to_row(event: Event) -> tuple[str, int, str]:
-    """The type of an event, its version, and its data as JSON. Raises Misuse for what is no event,
-    and where reading the JSON would give something else."""
+    """The type of an event, its version, and its data as JSON. Raises Misuse if it is not an event,
+    or if reading the JSON would give something else."""
     writer = _writer(type(event))
     if writer is None:
         what = f"{shown(event)} is not an event, and a store keeps only events"
@@ -162,7 +162,7 @@ def to_row(event: Event) -> tuple[str, int, str]:
     name, version, to_json, read_again = writer
     try:
         text = to_json(event).decode()
-        if read_again or "null" in text:  # which NaN becomes
+        if read_again or "null" in text:  # NaN becomes null
             again = event.__pydantic_validator__.validate_json(text)
             if again != event:
                 raise ValueError(f"read again from JSON it is {shown(again)}")
@@ -175,8 +175,8 @@ def to_row(event: Event) -> tuple[str, int, str]:
 
 @lru_cache
 def _writer(cls: type[Event]) -> tuple[str, int, Callable[[Event], bytes], bool] | None:
-    """The name and version of a class, what writes its events as JSON, and whether JSON may not
-    give their fields back: to read each event again takes a third of the time of an append."""
+    """The name and version of an event class, its JSON serializer, and whether JSON may lose
+    information. Only then is each event read again, in a third of the time of an append."""
     if not issubclass(cls, Event):
         return None
     kinds = {str, int, float, bool, type(None)}
@@ -189,8 +189,8 @@ def _writer(cls: type[Event]) -> tuple[str, int, Callable[[Event], bytes], bool]
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is a text that is not empty and that SQLite and JSON can keep: without half
-    a character."""
+    """Whether a value is a text that is not empty and that SQLite and JSON can store: one without
+    lone surrogates."""
     try:
         return isinstance(value, str) and value.encode() != b""
     except UnicodeEncodeError:
@@ -198,19 +198,19 @@ def is_text(value: object) -> bool:
 
 
 def declaration(name: str) -> "tuple[type[Event], int, Callable[[str], Event]] | None":
-    """The event class of a name as it is declared now, its version, and what reads its JSON."""
+    """The event class of a name as declared now, its version, and a function to read its JSON."""
     return _declarations(Message.__count__).get(name)
 
 
 @lru_cache(maxsize=16)
 def _written(count: int, name: str, version: int) -> type[Message] | None:
-    """The class of a stored version, at a `count` of the classes declared."""
+    """The class of a stored version, at a `count` of the declared classes."""
     return class_of(name, version)
 
 
-@lru_cache(maxsize=1)  # to look this up for each event would take half of the time of a replay
+@lru_cache(maxsize=1)  # looking this up for each event would take half of a replay's time
 def _declarations(count: int) -> dict[str, tuple[type[Event], int, Callable[[str], Event]]]:
-    """The event classes by name, at a `count` of the classes declared."""
+    """The event classes by name, at a `count` of the declared classes."""
     return {
         name: (cls, cls.__declared__.version, cls.__pydantic_validator__.validate_json)
         for name, cls in message_types().items()

@@ -24,8 +24,8 @@ _OWN = ["position", "stream", "version", "type", "happened", "recorded"]
 
 
 class Difference(NamedTuple):
-    """What differs between two moments: the states `before` and `after`, the events that only the
-    later moment knows (`came`), and those that only the earlier one knows (`went`)."""
+    """The difference between two moments: the states `before` and `after`, the events known only at
+    the later moment (`came`), and the events known only at the earlier one (`went`)."""
 
     before: Any
     after: Any
@@ -38,14 +38,14 @@ class Difference(NamedTuple):
 
 
 def check_stream(stream: Any, all_streams: bool = True) -> None:
-    """Raise Misuse for what is no name of a stream; None stands for all streams."""
+    """Raise Misuse unless this names a stream; None stands for all, if that is allowed."""
     if not is_text(stream) and not (all_streams and stream is None):
         all_ = ", or None stands for all of them" if all_streams else ""
         raise Misuse(f"a stream has a name, such as 'account-7'{all_}, not {shown(stream)}")
 
 
 def check_number(value: Any, what: str) -> None:
-    """Raise Misuse for what is no whole number from 0."""
+    """Raise Misuse unless the value is a whole number from 0."""
     if not is_whole(value, 0):
         raise Misuse(f"{what}, not {shown(value)}")
 
@@ -57,14 +57,14 @@ def stream_names(database: Database) -> list[str]:
 
 
 def last_number(database: Database, stream: str | None) -> int:
-    """The version of a stream, or, of all streams, the last position; 0 where there is no event."""
+    """The last version of a stream, or the last position of all; 0 if there is no event."""
     if stream is None:
         return database.value("select max(position) from stored_events") or 0
     return database.value("select max(version) from stored_events where stream = ?", stream) or 0
 
 
 def last_known(database: Database, stream: str | None, as_of: Any) -> int:
-    """The last version (of all streams: position) that was recorded at `as_of` or before. Recorded
+    """The last version (for all streams: position) that was recorded at `as_of` or before. Recorded
     times never go back, so a bisection finds it."""
     last = last_number(database, stream)
     if as_of is None:
@@ -78,8 +78,8 @@ def last_known(database: Database, stream: str | None, as_of: Any) -> int:
 
 
 class Question:
-    """Which facts are asked for. `until` is in µs since 1970; `known` is the last version of the
-    stream, or position of all, that counts, so an event appended meanwhile does not."""
+    """A query of facts by time. `until` is in µs since 1970. `known` is the last version (for all
+    streams: position) that counts, so events appended later do not."""
 
     def __init__(self, database: Database, stream: str | None, until: Any, as_of: Any):
         check_stream(stream)
@@ -88,12 +88,12 @@ class Question:
         self.known = last_known(database, stream, as_of)
 
     def read(self, after: int) -> list[StoredEvent]:
-        """The facts behind a version (or position), in the order in which they were stored."""
+        """The facts after a version (or position), in the order in which they were stored."""
         return list(map(StoredEvent._make, self._rows("{number} > ? order by {number}", after)))
 
     def facts(self, after: Snapshot = BEGINNING) -> Generator[StoredEvent]:
-        """The facts behind a snapshot, in the order in which they happened."""
-        # The limit: when all that was known is read, later rows need not be looked through.
+        """The facts after a snapshot, in the order in which they happened."""
+        # The limit ends the scan once all events that count are read.
         behind = "(happened, {number}) > (?, ?) order by happened, {number} limit ?"
         mark, left = (after.happened, after.version), self.known - after.events
         for row in self._rows(behind, *mark, left):
@@ -106,13 +106,13 @@ class Question:
         return self.database.rows(sql, (self.until, self.known, *scope, *values))
 
     def last_snapshot(self, fold: Callable, start: Any) -> Snapshot:
-        """The last snapshot that an answer may go on from, or the empty one."""
+        """The last snapshot from which this query can continue, or BEGINNING."""
         check_fold(fold)
         return find_snapshot(self.database, self.stream, fold, start, self.until, self.known)
 
     def check_exists(self) -> None:
-        """Raise Unknown where the stream has no event. Only a state may be asked of a stream before
-        its first event: a service decides on it."""
+        """Raise Unknown if the stream has no event. Only `state` accepts such a stream, because a
+        service decides before the first event."""
         if self.stream is not None and not last_number(self.database, self.stream):
             raise Unknown("stream", self.stream, stream_names(self.database))
 
@@ -133,14 +133,14 @@ class Question:
 
 
 def _dtype(cells: list[Any]) -> str | None:
-    """For whole numbers that some events lack: pandas would make floats of them."""
+    """Int64 for whole numbers that some events lack, because pandas would turn them into floats."""
     there = [cell for cell in cells if cell is not None]
     whole = all(type(number) is int and abs(number) < 2**63 for number in there)
     return "Int64" if whole and len(there) < len(cells) else None
 
 
 def pair(bound: Any) -> tuple[Any, Any]:
-    """The two moments of a difference, of which one bound may be the same."""
+    """The two moments of a difference, from a pair or from one bound that both share."""
     if not isinstance(bound, tuple | list):
         return bound, bound
     if len(bound) != 2:

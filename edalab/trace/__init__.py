@@ -1,1 +1,1 @@
-"""How a run's record is read: what was handled, and what became of messages."""
+"""Readers of a run's record: the spans of its handlers, and what became of each message."""

@@ -1,5 +1,5 @@
-"""A system as an AsyncAPI 3.0 document: its channels, what services receive and send there, and the schema of each
-message. The docstring of `System.asyncapi`, which leads here, says what stands in it.
+"""A system as an AsyncAPI 3.0 document: its channels, the messages that each service receives and sends, and their
+schemas. This module implements `System.asyncapi`, whose docstring describes the document.
 """
 
 import re
@@ -15,7 +15,7 @@ from ..sim.run import Run
 
 
 def asyncapi(system: System, *runs: Run) -> dict[str, Any]:
-    """The AsyncAPI document of a system: see `System.asyncapi`."""
+    """Return the AsyncAPI document of a system. See `System.asyncapi`."""
     handlers = [h for service in system.services.values() for h in service.handlers.values()]
     used = [(handler.service, "receive", handler.message) for handler in handlers]
     for run in runs:
@@ -49,14 +49,14 @@ def asyncapi(system: System, *runs: Run) -> dict[str, Any]:
 
 
 def _place(system: System, cls: type[Message]) -> str:
-    """Where messages of a class go: a query goes to the service that answers it."""
+    """The channel of a message class. The channel of a query is the service that answers it."""
     service = next((handler.service for handler in system.handlers(cls.__wire__)), "nobody")
     default = f"{service}.commands" if issubclass(cls, Command) else cls.__wire__
     return service if issubclass(cls, Query) else cls.__declared__.topic or default
 
 
 def _key(cls: type[Message]) -> str:
-    """The key of a message in the document, in letters that AsyncAPI takes."""
+    """The key of a message in the document, using only characters that AsyncAPI allows."""
     version = cls.__declared__.version
     name = re.sub(r"[^\w.-]", "_", cls.__wire__, flags=re.ASCII)
     return name if version == 1 else f"{name}.v{version}"
@@ -99,4 +99,4 @@ class _Schema(GenerateJsonSchema):
         return {"anyOf": super().tagged_union_schema(schema)["oneOf"]}
 
 
-System._asyncapi = asyncapi  # an arrow that points down: a system knows no documents
+System._asyncapi = asyncapi  # assigned here, because `model` must not import `trace`

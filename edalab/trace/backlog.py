@@ -1,4 +1,4 @@
-"""A backlog: the events that were published to a service and that it has not yet committed."""
+"""The backlog of a service: the events that were published to it and that it has not committed yet."""
 
 from math import inf
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from .waiting import kept_messages
 
 
 class Level(NamedTuple):
-    """From `time` on (ms) so many events wait; `since` is when the oldest of them was published,
-    None where none waits."""
+    """The number of events that wait from `time` (ms) on. `since` is the time (ms) at which the
+    oldest of them was published, or None if none waits."""
 
     time: int
     waiting: int
@@ -21,7 +21,12 @@ class Level(NamedTuple):
 
 
 class Backlog:
+<<<<<<< HEAD
     """How the backlog of a service rose and fell over a run, as `levels`."""
+=======
+    """The backlog of a service over a run, as `levels`. `outages` are the outages of the service's
+    replicas, in the order in which they ended."""
+>>>>>>> main
 
     def __init__(self, run: Run, service: str):
         if service not in run.services:
@@ -48,12 +53,12 @@ class Backlog:
 
     @property
     def most(self) -> Level:
-        """The level at which most events waited, the first of them."""
+        """The first level with the largest number of waiting events."""
         return max(self.levels, key=lambda level: level.waiting)
 
     @property
     def oldest(self) -> tuple[int, int]:
-        """When the oldest waiting event was oldest, and how old (both in ms)."""
+        """The greatest age of a waiting event: the time at which it was reached and the age, both in ms."""
         ends = [*(level.time for level in self.levels[1:]), self.run.end]
         levels = zip(self.levels, ends, strict=True)
         ages = [(end, end - level.since) for level, end in levels if level.since is not None]
@@ -61,8 +66,8 @@ class Backlog:
 
 
 def _changes(trace: Trace, service: str, types: set[str]) -> list[tuple[int, bool, int]]:
-    """When an event was published to a service (False) or committed (True), and its number. What
-    the client library sent once more, unasked, counts from when it was stored."""
+    """The changes of a backlog as (time, is a commit, number of the message). An event counts from
+    its publish, and an extra copy that a fault made from when the broker stored it."""
     published: dict[tuple[str, str], list[int]] = {}
     for transfer in trace.traffic.transfers:
         if transfer.reached_broker:
@@ -75,7 +80,7 @@ def _changes(trace: Trace, service: str, types: set[str]) -> list[tuple[int, boo
     for number, (channel, (start, end, envelope, _)) in enumerate(mine):
         if envelope.type in types:
             times = published[channel, envelope.id]
-            sent = times and times[0] <= start  # no copy that a delivery made
+            sent = times and times[0] <= start  # otherwise it is an extra copy
             changes.append((times.pop(0) if sent else int(start), False, number))
             if end < inf:
                 changes.append((int(end), True, number))

@@ -1,6 +1,6 @@
-"""What a service knew at a step of a saga: what it did, and what the senders of its messages knew.
+"""The facts that a service knew at a step of a saga: its own, and those that the senders of its messages knew.
 
-This is Lamport's happened-before, within the messages of one saga.
+This is Lamport's happened-before relation, limited to the messages of one saga.
 """
 
 from collections.abc import Hashable
@@ -12,8 +12,8 @@ from .saga import Occurrence, Saga
 def facts_known_at(
     saga: Saga, facts: dict[int, set[Hashable]], numbers: set[int]
 ) -> dict[int, frozenset]:
-    """For each of some steps of the record, the facts that its service knew by then. `facts` holds
-    them by the number of the step at which they came about."""
+    """The facts that the service of each step in `numbers` knew at that step. `facts` maps a step
+    of the record to the facts that it established."""
     found: dict[int, frozenset] = {}
     known: dict[str, set[Hashable]] = {}
     sent: dict[str, frozenset] = {}
@@ -23,7 +23,7 @@ def facts_known_at(
         mine, id = known.setdefault(step.service, set()), saga.envelope(number).id
         if step.step == "handle":
             mine |= sent.get(id, frozenset())
-        elif saga.trace.answered.get(id) == number:  # not too late
+        elif saga.trace.answered.get(id) == number:  # the answer was in time
             mine |= replied.get(id, frozenset())
         if number in numbers:
             found[number] = frozenset(mine)
@@ -36,7 +36,7 @@ def facts_known_at(
 
 
 def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
-    """Pairs of compensated steps of which the second depends on the first."""
+    """Pairs of compensated steps in which the second step depends on the first."""
     steps = saga.compensated_steps
     if len(steps) < 2:
         return []
@@ -52,7 +52,7 @@ def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
 
 
 def _began(saga: Saga, step: Occurrence) -> int:
-    """Where a service first tried to send a step, even if a fault kept it from being published."""
+    """The first step of the record that tried to send a saga step, even if a fault prevented it."""
     return next(
         number
         for number in saga.record

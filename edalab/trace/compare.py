@@ -1,5 +1,5 @@
-"""Two runs compared: the first step at which they differ, in words, and what differs in their tables
-at the end."""
+"""A comparison of two runs: the first step at which they differ, in words, and the differences between
+their tables at the end."""
 
 from collections import Counter
 from functools import cached_property
@@ -12,13 +12,13 @@ from ..sim.steps import Step
 from ..text import clean, seconds
 from .step_words import contrast, doing
 
-Place = tuple[str, str]  # a service and a table of it
+Place = tuple[str, str]  # a service and one of its tables
 Row = tuple
 MOST_SAVES = 300
 
 
 class Difference(NamedTuple):
-    """Where two runs differ: a time (ms) and a sentence, and the number of the step in the record."""
+    """A difference between two runs: its time (ms), a sentence, and the number of the step in the record."""
 
     time: int
     sentence: str
@@ -27,8 +27,8 @@ class Difference(NamedTuple):
 
 
 class TableDifference(NamedTuple):
-    """A table that differs at the end, as `orders.outbox`, and the rows that only one run has; of
-    a row that a run has more often, the rows it has more. `missing` says which run has no such table."""
+    """A table that differs at the end of two runs, such as `orders.outbox`. `rows` are the rows that
+    only one run has, and the surplus copies of a row. `missing` names the run without such a table."""
 
     name: str
     columns: list[str]
@@ -38,20 +38,20 @@ class TableDifference(NamedTuple):
 
 
 class Comparison:
-    """Two runs side by side.
+    """A comparison of two runs.
 
     first: the first step at which they differ, or None.
     tables: the tables that differ at the end.
-    lasting: the first row of a table that differs and stays different, or None: of two runs of
-        which one handles each message in more steps, this is where it matters. It is not looked
-        for in runs of more than MOST_SAVES saves, for each is read again with all tables."""
+    lasting: the first difference in a table that lasts to the end, or None. It shows where two
+        versions of a system differ in effect if one of them takes more steps for each message.
+        Not computed if a run has more than MOST_SAVES saves, because each save is replayed."""
 
     def __init__(self, run: Run, other: Run):
         self.runs = run, other
 
     @property
     def setting(self) -> str:
-        """What the runs are of, where that differs already."""
+        """The seeds, if they differ."""
         one, other = (run.seed for run in self.runs)
         return f"The seeds are {one} and {other}." if one != other else ""
 
@@ -77,7 +77,7 @@ class Comparison:
         same_place = len({n for n, _ in leads}) < len(leads)
         if same_place and all(step.envelope for step in steps):
             sentence = contrast(*(doing(self.runs[which].journal, n) for n, which in leads))
-        elif leads:  # what comes first, before all the start of an outage
+        elif leads:  # the earliest, but an outage's start first
             outages = [lead for lead, step in zip(leads, steps, strict=True) if not step.envelope]
             sentence = self._missing(*min((same_place and outages) or leads), number)
         else:
@@ -88,8 +88,8 @@ class Comparison:
         return Difference(time, sentence, number, stories[-1] if stories else None)
 
     def _leads(self, number: int, time: int) -> list[tuple[int, int]]:
-        """The first step of each run that the other one does not have at this time: the step's
-        number, which is at least `number`, and which run."""
+        """For each run, the first step at this time that the other run does not have, as (number, index
+        of the run). Steps before `number` are ignored."""
         instants = []  # number -> line, for each run
         for run in self.runs:
             numbers = (n for n in range(number, len(run.journal)) if run.journal[n].time == time)
@@ -106,7 +106,7 @@ class Comparison:
         return leads
 
     def _missing(self, number: int, which: int, since: int) -> str:
-        """What one of the runs does, and the other one later or never."""
+        """A sentence about a step of one run that the other run does later or never."""
         here, there = (("first", "second"), ("second", "first"))[which]
         journal, other = self.runs[which].journal, self.runs[1 - which].journal
         sentence, same = doing(journal, number).sentence, _sort(journal[number])
@@ -152,7 +152,7 @@ class Comparison:
 
 
 def _sort(step: Step) -> tuple:
-    """What kind of step it is, and of which message."""
+    """The service, the kind and the message of a step."""
     return step.service, step.step, step.envelope and step.envelope.id
 
 
@@ -175,7 +175,7 @@ def _tables(run: Run) -> dict[Place, tuple[list[str], Counter]]:
 
 
 def _changes(one: Run, other: Run) -> dict[tuple[str, Row], list[tuple[int, int]]]:
-    """(table, row) -> (time, by how much) the second run has the row more often from then on."""
+    """Map (table, row) to changes (time, by): the second run has `by` more of the row from then on."""
     found: dict[tuple[str, Row], list[tuple[int, int]]] = {}
     for run, sign in ((one, -1), (other, 1)):
         for number, step in enumerate(run.journal):
@@ -190,7 +190,7 @@ def _changes(one: Run, other: Run) -> dict[tuple[str, Row], list[tuple[int, int]
 
 
 def _apart_since(changes: list[tuple[int, int]], more: int) -> int:
-    """Since when the runs have a row differently often; at the end the second has so many `more`."""
+    """The time (ms) since which the runs differ in a row. At the end the second has `more` of it."""
     before, since = more - sum(by for _, by in changes), 0
     for time, at_once in groupby(sorted(changes), key=itemgetter(0)):
         since = since if before else time

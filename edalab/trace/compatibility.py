@@ -1,5 +1,5 @@
-"""Who can read whom, by two AsyncAPI documents: for each change of a message whether new readers read old messages
-(backward) and old readers read new ones (forward), and therefore who is deployed first.
+"""Compatibility of two AsyncAPI documents: whether new readers read old messages (backward) and old readers read new
+ones (forward), for each change of a message. This decides which services to deploy first.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _WORDS = ("title", "description", "default", "examples", "$defs")
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a message, and who can read whom across it."""
+    """A change of a message, and whether it is backward and forward compatible."""
 
     message: str
     field: str
@@ -31,12 +31,12 @@ class Change:
 
     @property
     def first(self) -> str:
-        """Who is deployed first."""
+        """Which to deploy first: readers, writers, any order or neither (expand and contract)."""
         return _FIRST[self.backward, self.forward]
 
 
 class Compatibility:
-    """The changes between two AsyncAPI documents, and who is deployed first. `compatibility` makes it."""
+    """The changes between two AsyncAPI documents, and which services to deploy first. `compatibility` returns it."""
 
     def __init__(self, changes: list[Change]):
         self.changes = changes
@@ -55,21 +55,21 @@ class Compatibility:
 
 
 def compatibility(before: dict[str, Any], after: dict[str, Any]) -> Compatibility:
-    """Compare two AsyncAPI documents, and say for each change who is deployed first.
+    """Compare two AsyncAPI documents and report for each change which services to deploy first.
 
         gate = compatibility(old_shop.asyncapi(), new_shop.asyncapi())
-        assert gate.forward  # orders goes first; .backward if its readers do
+        assert gate.forward  # deploy orders first; use .backward to deploy its readers first
 
     before, after: what `System.asyncapi` returned, or what `json.load` read from a file.
 
-    Of each message the newest version before is compared with the newest version after, as a schema registry does.
+    The newest version of each message in `before` is compared with the newest in `after`, as in a schema registry.
     *Backward* means that new readers read old messages, and *forward* that old readers read new messages. If a change
     is only backward compatible, deploy the readers first, and if it is only forward compatible, the writers. If it is
     neither, expand and contract: add the new field, move the readers, and then take the old field away. A field with a
-    default may be missing. A class that declares an upcaster for the older version reads all of it.
+    default may be missing. A class that declares an upcaster for the older version reads all messages of that version.
 
-    `.changes` lists the changes. `.backward`, `.forward` and `.first` tell about all of them together. Fields and types
-    are compared, and what they mean is not: cents in a field of euros pass. Raises Misuse for other documents."""
+    `.changes` lists the changes. `.backward`, `.forward` and `.first` summarize all of them. Only fields and types are
+    compared, not their meaning: cents in a field of euros pass. Raises Misuse for other documents."""
     old, new = _newest(before), _newest(after)
     changes = [_changes(name, old.get(name), new.get(name)) for name in {**old, **new}]
     return Compatibility([change for some in changes for change in some])
@@ -93,7 +93,7 @@ def _newest(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _plain(schema: Any, models: dict[str, Any], within: tuple[str, ...]) -> Any:
-    """A schema with what each $ref leads to in its place, without words for people."""
+    """A schema with each $ref replaced by its target, and without titles, descriptions and examples."""
     if isinstance(schema, list):
         return [_plain(part, models, within) for part in schema]
     if not isinstance(schema, dict):
@@ -103,7 +103,7 @@ def _plain(schema: Any, models: dict[str, Any], within: tuple[str, ...]) -> Any:
         again = model in within  # it is recursive
         return {"type": model} if again else _plain(models[model], models, (*within, model))
     plain = {n: _plain(part, models, within) for n, part in schema.items() if n not in _WORDS}
-    if "properties" in schema:  # a field may have such a name, too
+    if "properties" in schema:  # a field may also be called title or default
         fields = schema["properties"].items()
         plain["properties"] = {name: _plain(part, models, within) for name, part in fields}
     if "const" in plain:
@@ -155,7 +155,7 @@ def _difference(field: str, old: dict, new: dict) -> str:
 
 
 def _written(schema: dict) -> str:
-    """A type in words."""
+    """The name of a schema's type, such as "array of string"."""
     if "anyOf" in schema:
         return " or ".join(map(_written, schema["anyOf"]))
     kind = "enum" if "enum" in schema else schema.get("format", schema.get("type", "anything"))
@@ -163,7 +163,7 @@ def _written(schema: dict) -> str:
 
 
 def _reads_field(name: str, writer: dict, reader: dict) -> bool:
-    """Whether the reader of an object takes what its writer writes in this field, or that it is left out."""
+    """Whether a reader of an object accepts every value of this field that a writer writes, or its absence."""
     written = writer.get("properties", {}).get(name)
     wanted = reader.get("properties", {}).get(name, reader.get("additionalProperties", {}))
     if isinstance(wanted, bool):
@@ -173,7 +173,7 @@ def _reads_field(name: str, writer: dict, reader: dict) -> bool:
 
 
 def _reads(writer: dict, reader: dict) -> bool:
-    """Whether a reader's schema takes each value that a writer's schema allows. In doubt it does not."""
+    """Whether a reader's schema accepts each value that a writer's schema allows. False if in doubt."""
     if "anyOf" in writer:
         return all(_reads(option, reader) for option in writer["anyOf"])
     if "anyOf" in reader:

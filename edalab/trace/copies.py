@@ -1,4 +1,4 @@
-"""What one `select` finds in the databases of several services, over time."""
+"""The value that one `select` finds in the databases of several services, over time."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _MOST = 3  # services
 def values_over_time(
     run: Run, select: str, services: Iterable[str] | None
 ) -> tuple[list[str], dict[int, tuple]]:
-    """The services whose copies are compared, and the values of all of them from each time (ms) on."""
+    """The services to compare, and a map from a time (ms) to their values from then on."""
     names = _services(run, select, services)
     databases = {name: run._node(name).database for name in names}
     again = {name: Database(name, one.schema) for name, one in databases.items()}
@@ -41,14 +41,14 @@ def _services(run: Run, select: str, services: Iterable[str] | None) -> list[str
         try:
             run.rows(name, select)
             found.append(name)
-        except (sqlite3.Error, sqlite3.Warning) as error:  # most often it has no such table
+        except (sqlite3.Error, sqlite3.Warning) as error:  # most often because it has no such table
             if given is not None:
                 raise
             errors.append((not run._node(name).schema, f": {error}"))
     if 2 <= len(found) <= _MOST:
         return found
     if errors and len(found) < 2:
-        why = min(errors)[1]  # of a service that has tables, if there is one
+        why = min(errors)[1]  # the error of a service with tables, if any
     what = "copies compares two or three services, and this select runs in"
     raise Misuse(f"{what} {listed(found)}{why}")
 
@@ -56,7 +56,7 @@ def _services(run: Run, select: str, services: Iterable[str] | None) -> list[str
 def _value(database: Database, select: str, time: int) -> Any:
     try:
         cursor = database.connection.execute(select)
-    except sqlite3.OperationalError:  # the table is made later
+    except sqlite3.OperationalError:  # the table does not exist yet
         return None
     rows, columns = cursor.fetchmany(2), cursor.description or ()
     if len(rows) > 1 or len(columns) != 1:

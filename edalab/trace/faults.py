@@ -1,15 +1,15 @@
-"""What each fault means for the message that it strikes: whether it arrives, and who notices."""
+"""The effect of each fault on its message: whether it arrives, and whether the sender notices."""
 
 from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """What a fault means at `publish`, `ask`, `deliver` and `reply`.
+    """The effect of a fault at `publish`, `ask`, `deliver` and `reply`.
 
-    arrives: the message gets where the step takes it: to the broker, a consumer or the asker.
-    noticed: its sender gets an error, or crashes.
-    words: how pictures name it.
-    column: its column in the fault matrix; "" for what `explore` does not try."""
+    arrives: the message reaches the broker, the consumer or the asker.
+    noticed: the sender gets an error, or crashes.
+    words: the name of the fault in pictures.
+    column: its column in the fault matrix, or "" if `explore` does not try it."""
 
     arrives: bool
     noticed: bool
@@ -29,7 +29,7 @@ FAULTS = {
     "delay": Meaning(True, False, "late", "delay"),
 }
 NOT_ARRIVED = frozenset(name for name, fault in FAULTS.items() if not fault.arrives)
-# After these nothing was published or asked, and the sender knows it.
+# Nothing was published or asked, and the sender knows it.
 FAILED_TO_SEND = frozenset(name for name in NOT_ARRIVED if FAULTS[name].noticed)
-# After these the sender got an error, and the message is stored all the same.
+# The sender got an error, although the message is stored.
 IN_DOUBT = frozenset(name for name, fault in FAULTS.items() if fault.arrives and fault.noticed)

@@ -1,7 +1,7 @@
-"""The flights of a run: each way that a message, a question or an answer makes, from a time to a time.
+"""The flights of a run: each journey of a message, a question or an answer, with its start and end.
 
-The record does not say when the broker stored a message. With seed 0 that is PUBLISH after it was
-sent; with any other seed it is taken to be so, and before the next delivery."""
+The record does not hold the time at which the broker stored a message. It is PUBLISH after the send
+with seed 0. With any other seed this is an estimate, which stays before the next delivery."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -19,10 +19,10 @@ from .transfers import Transfer
 class Flight(NamedTuple):
     """A message on its way from `start` to `end` (ms). `kind` is publish, deliver, ask or reply.
 
-    source, target: services; None for the channel of the message.
-    place: of a delivery, its partition and offset.
-    stopped: it gets no further than half of its way.
-    again: it was on this way before."""
+    source, target: services, or None for the channel of the message.
+    place: the partition and offset of a delivery.
+    stopped: the message does not arrive, and a picture stops it halfway.
+    again: the message is sent or delivered another time."""
 
     start: int
     end: int
@@ -35,14 +35,14 @@ class Flight(NamedTuple):
     again: bool = False
 
     def share(self, time: float) -> float:
-        """The part of the way that is behind it at a time."""
+        """The fraction of the way that is covered at a time (ms)."""
         share = (time - self.start) / (self.end - self.start)
         return min(share, 0.5) if self.stopped else share
 
 
 class Flights:
-    """All flights of a trace, in `every`. `stored` is (a channel, the id of a message) -> when the broker stored
-    each copy of it there."""
+    """All flights of a trace, in `every`. `stored` maps (channel, message id) to the times (ms) at which the broker
+    stored each copy."""
 
     def __init__(self, trace: Trace):
         self._traffic, self._journal = trace.traffic, trace.run.journal
@@ -64,7 +64,7 @@ class Flights:
         self.every = [*publishes, *ways]
 
     def _publishes(self, transfer: Transfer) -> Iterator[Flight]:
-        """The way to the broker, and once more where the client library sends it again."""
+        """The flight to the broker, and another one if the client library sends the message again."""
         step, fault = self._journal[transfer.sent], transfer.fault
         if fault == "crash":
             return
@@ -82,7 +82,7 @@ class Flights:
             yield Flight(start, end, *way, stopped=not transfer.reached_broker, again=number > 0)
 
     def _sent_again(self, step: Step) -> list[int]:
-        """When an unconfirmed message was sent again: not by a service that was out of reach before."""
+        """The time at which an unconfirmed message was sent again, unless an outage of its sender prevented it."""
         due, outages = step.time + DUPLICATE, self._traffic.outages.values()
         before = [
             one
@@ -92,10 +92,10 @@ class Flights:
         return [] if any(one.end is None or one.end >= step.time for one in before) else [due]
 
     def _ways(self, trace: Trace) -> Iterator[Flight]:
-        """The ways from the broker to a consumer, and those of questions and of their answers. A
-        delivery that is delayed ends with the handling."""
+        """The flights of deliveries, questions and answers. A delayed delivery ends when the handling
+        begins."""
         answered = {sent: received for received, sent in self._traffic.answer_at.items()}
-        at_door = {  # before they are answered
+        at_door = {  # question id -> the step at which it waits or is turned away
             step.envelope.id: number
             for number, step in enumerate(self._journal)
             if step.step in ("waiting", "busy") and step.envelope

@@ -1,4 +1,4 @@
-"""Which messages state one and the same fact: one that was sent again, and those of a producer that ran twice."""
+"""Messages that state the same fact: one that was sent again, or those of a producer that ran twice."""
 
 from typing import TYPE_CHECKING
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 def logical_message_ids(trace: "Trace") -> dict[str, str]:
-    """The id of every message -> the id of the first message that states the same fact.
+    """Map the id of every message to the id of the first message that states the same fact.
 
-    A message repeats an earlier one where it has its id, or where its producer ran twice: source,
-    cause, type and data are the same (but for the time of publishing). Equal messages of one
-    handling are two facts, unless it sent the second because it got no answer or no confirmation.
-    Those of two ticks are two facts, unless the first tick was interrupted."""
+    A message repeats an earlier one if it has the same id, or if its producer ran twice and source,
+    cause, type and data are equal (except for the time of publishing). Equal messages of one
+    handling are two facts, unless the first got no answer or no confirmation. Equal messages of
+    two ticks are two facts, unless the first tick was interrupted."""
     sent = [trace.envelope(number) for number in trace.sends]
     original = {envelope.id: envelope.id for envelope in sent}
     causes = [(e.source, e.causation, e.type) for e in sent if (e.source, e.causation) != _CLIENT]
     if len(set(causes)) == len(causes) and not trace.in_doubt:
-        return original  # as in most runs
+        return original  # the usual case
     groups: dict[tuple, list[tuple[Envelope, Span | None, bool]]] = {}
     seen: set[str] = set()
     for number, envelope in zip(trace.sends, sent, strict=True):
@@ -59,19 +59,19 @@ _CLIENT = "client", None  # source and cause of what the client sends
 
 
 def _may_repeat(producer: "Span | None", earlier: "Span | None") -> bool:
-    """Whether an execution may repeat a message of an earlier one: a tick only after a crash or a failure."""
+    """Whether an execution may repeat a message of an earlier one. A tick may only after a crash or a failure."""
     if producer is None or earlier is None or producer is earlier:
         return True
     return producer.envelope.data is not None or earlier.ended_by in ("crash", "failure")
 
 
 def says_the_same(one: Envelope, other: Envelope) -> bool:
-    """Whether two messages of a type have the same data, but for what only says when they were published."""
+    """Whether two messages of a type have equal data, apart from fields that hold the time of publishing."""
     theirs, data = vars(other.data), one.data
     if differ(data.__class__, other.data.__class__):  # one of them was sent before a deploy
         try:
             data = read(data, other.data.__class__)
-        except Exception:  # of the learner's upcasters, too
+        except Exception:  # an upcaster is the learner's code
             return False
     return all(
         value == theirs.get(name)

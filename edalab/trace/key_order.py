@@ -1,5 +1,5 @@
-"""The order of one key's messages: in which they were published, and in which they took effect in a
-service."""
+"""The order in which one key's messages were published, and the order in which they took effect in
+a service."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ from .spans import Span, Trace
 
 
 class Effect(NamedTuple):
-    """A handling of a message of the key: its place in the order of publishing, and when it took
-    effect (ms). `late` says that a newer one had done so before, `held` that it waited in a table."""
+    """A handling of a message of the key. `place` is its place in the order of publishing, `time` (ms)
+    is when it took effect. `late`: a newer one took effect before. `held`: it waited in a table."""
 
     place: int
     span: Span
@@ -19,7 +19,7 @@ class Effect(NamedTuple):
 
 
 def published_of(trace: Trace, types: set[str], key: str) -> dict[str, int]:
-    """The ids of the key's messages, in the order of publishing, and the step that published each."""
+    """Map each message id of the key, in the order of publishing, to the step that published it."""
     numbers = sorted(n for name in types for n in trace.published(name, NOT_ARRIVED))
     found: dict[str, int] = {}
     for number in numbers:
@@ -31,8 +31,8 @@ def published_of(trace: Trace, types: set[str], key: str) -> dict[str, int]:
 def effects_of(
     trace: Trace, spans: list[Span], published: dict[str, int], saving: bool, held_in: str | None
 ) -> list[Effect]:
-    """What took effect, in that order: a save, or where the service saves nothing, a handling that
-    ended well."""
+    """The effects in the order in which they occurred. With `saving`, an effect is a save, otherwise
+    a handling that finished."""
     places, done = {id: place for place, id in enumerate(published)}, []
     for span in spans:
         if (span.saves if saving else span.finished) and span.envelope.id in published:
@@ -49,8 +49,8 @@ def effects_of(
 
 
 def _applied(trace: Trace, service: str, own: int, held_in: str) -> int | None:
-    """The save that applied a message: its own, unless that put rows into this table; then the one
-    that removed them, or None if they are still there."""
+    """The save that applied a message. If its own save put rows into the table `held_in`, it is the
+    save that removed the first of them, or None if that is still stored."""
     rows = trace.run.changes(own).added.get(held_in)
     if not rows:
         return own

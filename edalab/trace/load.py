@@ -1,4 +1,4 @@
-"""The load of a service: what it is asked, who is at work there and waits for a worker, and what comes of it."""
+"""The load of a service: the questions it gets, how many are at work and in line, and how many get answers in time."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -15,11 +15,11 @@ from .spans import Trace
 if TYPE_CHECKING:
     import pandas
 
-RATES = ("asked", "in_time", "too_late", "busy")  # how many, in each second
+RATES = ("asked", "in_time", "too_late", "busy")  # counts per second
 
 
 class Wait(NamedTuple):
-    """A question waits in line at a service, in ms; `end` is None where it waits to the end of the run."""
+    """The time (ms) that a question waits in line at a service. `end` is None if it waits until the run ends."""
 
     service: str
     start: int
@@ -27,7 +27,7 @@ class Wait(NamedTuple):
 
 
 def in_line(trace: Trace) -> list[Wait]:
-    """The time that each question waited for a worker, until it was handled or its replica crashed."""
+    """The wait of each question for a worker, which ends when it is handled or lost."""
     begun: dict[str, tuple[str, int]] = {}
     found = []
     for step in trace.journal:
@@ -42,9 +42,9 @@ def in_line(trace: Trace) -> list[Wait]:
 class Load:
     """The load of a service over a run.
 
-    times: of each of RATES, the times (ms) at which it was asked, the asker got the answer before
-        giving up, an answer was sent that came too late or not at all, and an asker was turned away.
-    at_work, waiting: (time, number) from each change on."""
+    times: the times (ms) for each of RATES. asked: the question was sent. in_time: the asker got its
+        answer. too_late: an answer was sent that was late or lost. busy: the asker was turned away.
+    at_work, waiting: how many questions from each change on, as (time in ms, number)."""
 
     def __init__(self, run: Run, service: str):
         if service not in run.services:
@@ -67,7 +67,7 @@ class Load:
                     self.times["in_time"].append(step.time)
                 elif step.step == "busy":
                     self.times["busy"].append(step.time)
-                    mine.discard(id)  # its reply says so
+                    mine.discard(id)  # its reply reports the same
                 elif step.step == "reply" and id not in in_time:
                     self.times["too_late"].append(step.time)
         handled = [s for s in trace.spans if s.service == service and s.envelope.data is not None]
@@ -82,7 +82,7 @@ class Load:
 
     @cached_property
     def by_second(self) -> dict[str, list[int]]:
-        """Of each second: how many of RATES, and the most that were at work and waited."""
+        """For each second, the counts of RATES and the maxima of `at_work` and `waiting`."""
         seconds = range(self.run.end // 1000 + 1)
         counts = {name: Counter(time // 1000 for time in self.times[name]) for name in RATES}
         table = {name: [counts[name][second] for second in seconds] for name in RATES}
@@ -92,7 +92,7 @@ class Load:
 
     @property
     def table(self) -> "pandas.DataFrame":
-        """A row a second: asked, in_time (the goodput), too_late, busy, and the most at_work and waiting in it."""
+        """A row for each second: asked, in_time (the goodput), too_late, busy, the most at_work and waiting."""
         with needed_for("load(...).table"):
             import pandas
 
@@ -100,7 +100,7 @@ class Load:
 
 
 def _levels(times: list[tuple[int, int | None]]) -> list[tuple[int, int]]:
-    """How many there are, from each change on, of what lasts from a time to a time."""
+    """The number of intervals that overlap, from each change on. An end of None is the end of the run."""
     changes: Counter[int] = Counter({0: 0})
     for start, end in times:
         changes[start] += 1
@@ -111,7 +111,7 @@ def _levels(times: list[tuple[int, int | None]]) -> list[tuple[int, int]]:
 
 
 def _most(levels: list[tuple[int, int]], second: int) -> int:
-    """The most in a second; what ends as it begins does not count."""
+    """The maximum in a second. A level that ends as the second begins does not count."""
     first = bisect_right(levels, (1000 * second, inf)) - 1
     last = bisect_left(levels, (1000 * second + 1000,))
     return max(number for _, number in levels[first:last])

@@ -1,7 +1,7 @@
-"""The world of a run at any moment: which messages are on their way, what waits, who is up and busy.
+"""The world of a run at any moment: the messages on their way, those that wait, and the services' states.
 
-All is read from the trace once, as times from which to which something lasted; a moment is looked
-up in them."""
+The trace is read once into intervals with a start and an end, and a moment is looked up in
+them."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,10 +16,16 @@ from .waiting import kept_messages, name_of
 
 @dataclass(slots=True)
 class State:
+<<<<<<< HEAD
     """A service at a moment: how many `replicas` it has, those that are down or stand still, whether it is cut off, and
     from which senders alone, what it handles, how many questions wait there for a worker, how many messages it has
     not yet committed or acknowledged, which of those that wait for it comes `next`, and when its group `joins`, if it
     has not yet."""
+=======
+    """A service at a moment. `down` and `paused` are numbers of replicas, `cut_from` are the senders from which alone
+    the service is cut off, `in_line` is how many questions wait for a worker, and `lag` how many messages the service
+    has not yet committed or acknowledged."""
+>>>>>>> main
 
     replicas: int = 1
     down: set[int] = field(default_factory=set)
@@ -34,8 +40,8 @@ class State:
 
 
 class Moment(NamedTuple):
-    """The world at a moment. `waiting` is (channel, partition, service) -> how many messages the
-    broker keeps for the service and has not handed over; the partition of a queue is None."""
+    """The world at a moment. `waiting` maps (channel, partition, service) to the number of messages
+    that the broker has not yet delivered to the service. The partition of a queue is None."""
 
     flights: list[Flight]
     waiting: dict[tuple[str, int | None, str], int]
@@ -43,8 +49,8 @@ class Moment(NamedTuple):
 
 
 class Moments:
-    """The moments of a run. `at` looks one up; `flights` and `outages` are all that any of them has,
-    and the keys of `waiting` are those of each."""
+    """The moments of a run. `flights` and `outages` are those of the whole run, and every moment has
+    the same keys in `waiting`."""
 
     def __init__(self, run: Run):
         self._run, self._trace = run, Trace.of(run)
@@ -60,7 +66,7 @@ class Moments:
         self.joins = {name: round(1000 * one.joins) for name, one in services if one.joins}
 
     def at(self, time: float) -> Moment:
-        """The world at a time (ms), when all is done that happens at that time."""
+        """The world at a time (ms), after all steps at that time."""
         journal, declared = self._run.journal, self._run.system.services
         services = {name: State(declared[name].replicas) for name in self._run.services}
         for at, service, more in self._scaled:
@@ -77,7 +83,7 @@ class Moments:
                 (state.down if outage.kind == "down" else state.paused).add(outage.replica)
         for wait in _lasting(self._in_line, time):
             services[wait.service].in_line += 1
-        flights, in_hand = _lasting(self.flights, time)[::-1], set()  # the latest first
+        flights, in_hand = _lasting(self.flights, time)[::-1], set()  # latest first
         for flight in flights:
             if flight.kind == "deliver":
                 partition, offset = flight.place
@@ -101,5 +107,5 @@ class Moments:
 
 
 def _lasting(things: list[Any], time: float) -> list[Any]:
-    """Of things with a `start` and an `end` (None: the end of the run), those that there are at a time."""
+    """The things that last at a time, by their `start` and `end` (None: the end of the run)."""
     return [one for one in things if one.start <= time and (one.end is None or time < one.end)]

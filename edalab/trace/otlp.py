@@ -1,7 +1,7 @@
 """A run as an OpenTelemetry trace in OTLP JSON, the format of backends such as Jaeger and Tempo.
 
-Names and attributes follow OpenTelemetry's semantic conventions for messaging. The docstring of
-`Run.otlp`, which leads here, says what is a span.
+Names and attributes follow OpenTelemetry's semantic conventions for messaging. This module implements
+`Run.otlp`, whose docstring describes the spans.
 """
 
 import json
@@ -22,8 +22,8 @@ _START = int(EPOCH.timestamp()) * 1000  # virtual 0 s, in ms
 
 
 def otlp(run: Run) -> str:
-    """The trace of a run as one line of OTLP JSON: see `Run.otlp`."""
-    spans: dict[str, list[dict]] = {}  # of each service
+    """Return the trace of a run as one line of OTLP JSON. See `Run.otlp`."""
+    spans: dict[str, list[dict]] = {}  # by service
     for number, span in _Export(run).spans.items():
         spans.setdefault(run.journal[number].service, []).append(span)
     groups = []
@@ -42,7 +42,7 @@ class _Export:
         self.traffic = traffic = self.trace.traffic
         self.spans: dict[int, dict[str, Any]] = {}
         steps = list(enumerate(self.journal))
-        # A question -> where its asker got the answer or gave up, for the first time.
+        # A question -> the first step at which its asker got the answer or gave up.
         self.answered = {
             traffic.of_step[number].sent: number
             for number, step in reversed(steps)
@@ -68,17 +68,17 @@ class _Export:
                 self._happen(number, step)
         crashed = [span for span in self.trace.spans if span.ended_by == "crash"]
         crashes = {span: span.last for span in crashed if span.last is not None}
-        for number in traffic.outages:  # one that had done all but the last step crashed, too
+        for number in traffic.outages:  # a crash at the last step ends a span as well
             if number in traffic.span_of:
                 crashes.setdefault(traffic.span_of[number], number)
         for victim, number in crashes.items():
             self._fail(self.spans[victim.first], "crash", "its replica crashed")
             self._event(self.spans[victim.first], number, "crash")
 
-    # -- which spans there are
+    # -- spans
 
     def _send(self, number: int, step: Step, transfer: Transfer) -> None:
-        """A publish, which takes no time, or a question, which takes until its answer."""
+        """Add the span of a publish, which takes no time, or of a question, which lasts until its answer."""
         envelope, home, end = transfer.envelope, self.trace.sent_in[number], number
         kind, operation = PRODUCER, "publish"
         if transfer.question:
@@ -98,10 +98,10 @@ class _Export:
         handlings = self.trace.by_message.get(envelope.causation or "", ())
         made = [s for s in handlings if s.service == envelope.source and s.first < number]
         if made and made[-1] is not home:
-            self._link(span, made[-1].first)  # an outbox: one made it, another publishes it
+            self._link(span, made[-1].first)  # an outbox: another span created the message
 
     def _handle(self, number: int, step: Step, handling: Span) -> None:
-        """A message is handled, a question is answered, a tick runs, or a connector captures."""
+        """Add the span of a handling, of the answer to a question, of a tick or of a capture."""
         transfer, last = self.traffic.of_step.get(number), handling.last
         if handling.envelope.data is None:
             kind = "tick" if self.run.system.services[step.service].captures is None else "capture"
@@ -116,8 +116,8 @@ class _Export:
             self._event(span, number, "fault")
 
     def _happen(self, number: int, step: Step) -> None:
-        """Anything else is an event of the span in which it happened. Where there is none, it is a
-        span of its own, such as a delivery that a fault struck."""
+        """Add any other step as an event of the span in which it happened. Without such a span, add a
+        span of its own, for example for a delivery that a fault struck."""
         transfer, home = self.traffic.of_step.get(number), self.traffic.span_of.get(number)
         if home is not None and step.step not in ("answer", "timeout"):
             span = self.spans[home.first]
@@ -148,14 +148,14 @@ class _Export:
                 self._fail(span, step.fault, FAULTS[step.fault].words)
             self._event(span, number, step.step)
 
-    # -- what stands in a span
+    # -- contents of a span
 
     def _add(
         self, number: int, name: str, kind: int, end: int | None,
         operation_type: str = "", parent: int | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """Add a span from a step to another one, or to the end of the run. One of a message has an
-        operation for its name."""
+        """Add a span from one step to another, or to the end of the run. The name of a message's span
+        is an operation and a channel."""
         step = self.journal[number]
         envelope, attributes = step.envelope, []
         if operation_type and envelope is not None and envelope.data is not None:
@@ -177,7 +177,7 @@ class _Export:
         return span
 
     def _link(self, span: dict, number: int) -> None:
-        """Say that a span was caused by an earlier one, which did not wait for it."""
+        """Link a span to the earlier one that caused it and did not wait for it."""
         cause = self.spans[number]
         span["links"].append({"traceId": cause["traceId"], "spanId": cause["spanId"]})
 
@@ -201,7 +201,7 @@ class _Export:
 
 
 def _of_message(step: Step, envelope: Envelope, operation: str, operation_type: str) -> list[dict]:
-    """The attributes of a message. Backends know a log's offset by Kafka's name for it."""
+    """The attributes of a message. The offset has Kafka's name, which backends know."""
     sends, partition = step.step in ("publish", "ask"), step.partition
     return _attributes({
         "messaging.system": "edalab",
@@ -221,7 +221,7 @@ def _of_message(step: Step, envelope: Envelope, operation: str, operation_type: 
 
 
 def _attributes(values: dict[str, Any]) -> list[dict]:
-    """Attributes in OTLP's form, in which a whole number is text."""
+    """Attributes in OTLP's JSON form, which writes an integer as a string."""
     return [
         {"key": key, "value": {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}}
         for key, value in values.items()
@@ -229,4 +229,4 @@ def _attributes(values: dict[str, Any]) -> list[dict]:
     ]  # fmt: skip
 
 
-Run._otlp = otlp  # an arrow that points down: a run knows no traces
+Run._otlp = otlp  # assigned here, because `sim` must not import `trace`

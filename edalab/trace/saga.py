@@ -1,6 +1,6 @@
 """One saga of a run: its messages, and which of its steps were done, refused and compensated.
 
-Claims and pictures both read it. The roles of message classes are those of the run's own system.
+Claims and pictures both use it. The roles of message classes are those that the run's system declares.
 """
 
 from functools import cached_property
@@ -16,7 +16,7 @@ _NO_ROLE = Declared()
 
 
 def saga_types(trace: Trace) -> set[str]:
-    """The types of messages that declare a role in sagas, and those that they name."""
+    """The message types that declare a role in sagas, and the types that these roles name."""
     roles = trace.system.saga_roles or {}
     return {
         name
@@ -27,10 +27,10 @@ def saga_types(trace: Trace) -> set[str]:
 
 
 class Occurrence:
-    """Equal messages of one type: one step or compensation, however often it was asked for.
+    """Equal messages of one type: one step or compensation, however often it was requested.
 
     `numbers` are the steps of the record at which they were published or asked. `spans` are the
-    executions of a command; of an event, those in which its service handled the event's cause."""
+    executions of the command. For an event, they are those in which its service handled its cause."""
 
     def __init__(self, saga: "Saga", number: int):
         self.saga, self.trace, self.first = saga, saga.trace, number
@@ -55,31 +55,31 @@ class Occurrence:
 
     @cached_property
     def commits(self) -> list[tuple[Span, list[int]]]:
-        """The executions that committed a change and did not refuse, with their commits."""
+        """The executions that saved a change and did not refuse, with their saves."""
         spans = self.spans
         publishers = [s for s in spans if self.type in {e.type for e in self.trace.messages_of(s)}]
-        if publishers and not self.is_command:  # or spans that were kept from publishing
+        if publishers and not self.is_command:  # or spans that a fault ended before the publish
             spans = [span for span in spans if span in publishers or not span.finished]
         agreed = [span for span in spans if self.saga.refused_at(span) is None]
         if len(agreed) < len(spans):
-            # What a coordinator saved, before it refused at a later attempt, is its log.
+            # A coordinator's saves before it refused at a later attempt are only its log.
             agreed = [span for span in agreed if span.finished or not self.saga.coordinates(span)]
         pairs = [(span, self.saga.commits_in(span)) for span in agreed]
         return [(span, commits) for span, commits in pairs if commits]
 
     @cached_property
     def effects(self) -> list[tuple[Span, int]]:
-        """Each time that it took effect."""
+        """Each effect: the span, and the save that shows it."""
         return effects(self.trace, self.commits)
 
     @cached_property
     def done(self) -> int | None:
-        """The first step of the record that shows that it was done: an event is published; a
-        command commits and is not refused, or, in a service that keeps nothing, is handled."""
+        """The first step of the record that shows that it was done. An event is done when it is published,
+        a command when a handling saves and does not refuse, or finishes in a stateless service."""
         return self.shown(self.trace.stateful) if self.is_command else self.first
 
     def shown(self, stateful: set[str]) -> int | None:
-        """The first step of the record that shows its effect; a `stateful` service must commit."""
+        """The first step of the record that shows its effect. A `stateful` service must save."""
         if self.commits:
             first_commit = min(commits[0] for _, commits in self.commits)
             return first_commit if self.is_command else self.first
@@ -93,12 +93,12 @@ class Occurrence:
 
     @cached_property
     def compensations(self) -> list["Occurrence"]:
-        """What compensates it."""
+        """The compensations of this step."""
         return [one for one in self.saga.compensations if self in one.compensates]
 
     @cached_property
     def compensates(self) -> list["Occurrence"]:
-        """The steps of its key that it compensates; of several, those with equal data."""
+        """The steps of its key that it compensates. If some have equal data, only those."""
         steps = self.saga.occurrences(self.saga.role(self.type).compensates or "")
         steps = [step for step in steps if of_one_key(step.message, self.message)]
         mine = vars(self.message.data)
@@ -111,27 +111,27 @@ class Occurrence:
 
     @cached_property
     def compensated(self) -> int | None:
-        """The first step of the record that shows that it was compensated. A service that saved
-        something for the step must do so for its compensation."""
+        """The first step of the record that shows that it was compensated. A service that saved a change
+        for the step must also save one for its compensation."""
         stateful = {span.service for span in self.spans if self.saga.commits_in(span)}
         shown = [compensation.shown(stateful) for compensation in self.compensations]
         return min((number for number in shown if number is not None), default=None)
 
 
 class Saga:
-    """One saga of a run. Its steps are the messages that are compensated, refused or final."""
+    """One saga of a run. Its steps are messages whose types can be compensated or refused, or are final."""
 
     def __init__(self, trace: Trace):
         self.trace, self.roles = trace, trace.system.saga_roles or {}
         self.types, self.envelope = saga_types(trace), trace.envelope
         self.first = self.last = 0
-        self.correlations: dict[str, None] = {}  # as an ordered set
-        self.sent: dict[str, list[int]] = {}  # type -> where it was published or asked
+        self.correlations: dict[str, None] = {}  # used as an ordered set
+        self.sent: dict[str, list[int]] = {}  # type -> steps of the record that publish or ask
         self._occurrences: dict[str, list[Occurrence]] = {}
-        self._refusals: dict[str, int | None] = {}  # id of a command -> where it was refused
+        self._refusals: dict[str, int | None] = {}  # command id -> the step that refused it
 
     def role(self, name: str) -> Declared:
-        """What a type compensates and refuses, whether it is final, whether it settles."""
+        """The declared role of a type: `compensates`, `refuses`, `final` and `settles`."""
         return self.roles.get(name, _NO_ROLE)
 
     @cached_property
@@ -142,7 +142,7 @@ class Saga:
 
     @cached_property
     def record(self) -> list[int]:
-        """The steps of the record that belong to its messages, or to others of its keys."""
+        """The steps of the record about its messages or about others with its keys."""
         envelopes = enumerate(step.envelope for step in self.trace.journal)
         messages = [(n, e) for n, e in envelopes if e is not None and e.data is not None]
         ours, keys = self.correlations, self.keys
@@ -151,7 +151,7 @@ class Saga:
     # -- steps and compensations
 
     def occurrences(self, name: str) -> list[Occurrence]:
-        """The messages of a type, equal ones together."""
+        """The messages of a type, grouped if they are equal."""
         if name not in self._occurrences:
             groups = self._occurrences[name] = []
             for number in self.sent.get(name, ()):
@@ -165,36 +165,36 @@ class Saga:
 
     @cached_property
     def compensations(self) -> list[Occurrence]:
-        """The compensations that were asked for or published."""
+        """The compensations that were requested or published."""
         return [one for n in self.sent if self.role(n).compensates for one in self.occurrences(n)]
 
     @cached_property
     def done_steps(self) -> dict[Occurrence, int]:
-        """The steps that can be compensated and were done, with where."""
+        """Map the steps that can be compensated and were done to the number that shows it."""
         names = dict.fromkeys(role.compensates for role in self.roles.values())
         steps = [step for name in names if name for step in self.occurrences(name)]
         return {step: step.done for step in steps if step.done is not None}
 
     @cached_property
     def compensated_steps(self) -> dict[Occurrence, int]:
-        """Those of them that were compensated, with where."""
+        """Map the steps that were done and compensated to the number that shows the compensation."""
         undone = ((step, step.compensated) for step in self.done_steps)
         return {step: number for step, number in undone if number is not None}
 
     def done(self, name: str) -> list[int]:
-        """Where the record shows first that each step of a type was done."""
+        """For each step of a type that was done, the first number that shows it."""
         return [step.done for step in self.occurrences(name) if step.done is not None]
 
     @property
     def final(self) -> str | None:
-        """The type of a step that was done and is declared with final=True."""
+        """The type of a step that was done and is declared with final=True, or None."""
         finals = (name for name, role in self.roles.items() if role.final)
         return next((name for name in finals if self.done(name)), None)
 
     # -- executions
 
     def commits_in(self, span: Span) -> list[int]:
-        """The commits of a span that changed a row, with those for commands that are no steps."""
+        """The saves of a span that changed a row, including those of commands it sent that are not steps."""
         trace, commits = self.trace, [save for save in span.saves if self.trace.changed(save)]
         for number in span.events:
             envelope = self.envelope(number)
@@ -206,12 +206,12 @@ class Saga:
         return sorted(commits)
 
     def coordinates(self, span: Span) -> bool:
-        """Whether a span asks for steps."""
+        """Whether a span sent commands for steps."""
         sent = self.trace.messages_of(span)
         return any(isinstance(e.data, Command) and e.type in self.types for e in sent)
 
     def refused_at(self, span: Span) -> int | None:
-        """Where a span refused its command: by `Refused`, or by a refusing message of its key."""
+        """The step at which a span refused its command, by `Refused` or by a refusing message of its key."""
         if span.refused is not None:
             return span.last
         command = span.envelope
@@ -224,7 +224,7 @@ class Saga:
 
     @cached_property
     def refused(self) -> dict[str, int]:
-        """The types of steps that were refused and never done, with where."""
+        """Map the types of steps that were refused and never done to the step that refused them."""
         found: dict[str, int] = {}
         for name, numbers in self.sent.items():
             refuses = self.role(name).refuses
@@ -238,7 +238,7 @@ class Saga:
         return found
 
     def failed(self) -> dict[str, int]:
-        """The types of commands that failed for good, with where."""
+        """Map the types of commands that were given up and never finished to the step at which that happened."""
         found = {}
         for name, numbers in self.sent.items():
             commands = {e.id for e in map(self.envelope, numbers) if isinstance(e.data, Command)}
@@ -254,14 +254,14 @@ class Saga:
 
     @cached_property
     def ends(self) -> list[int]:
-        """Where messages with settles=True were published, but for the end of a saga inside it."""
+        """The publishes of messages with settles=True, except the end of a saga nested in this one."""
         settling = [name for name in self.sent if self.role(name).settles]
         ends = [one for name in settling for one in self.occurrences(name)]
         inside = {one for one in ends if any(self._is_a_saga(s.envelope) for s in one.spans)}
         return [number for one in ends if one not in inside for number in one.numbers]
 
     def _is_a_saga(self, command: Envelope) -> bool:
-        """Whether a command asks for a step, or for a compensation, that is a saga itself."""
+        """Whether a command requests a step or a compensation that is itself a saga."""
         if command.causation is None:
             return False
         compensated = {role.compensates for role in self.roles.values()}
@@ -275,7 +275,7 @@ class Saga:
 
 
 def of_one_key(step: Envelope, other: Envelope) -> bool:
-    """Whether two messages agree in the step's key field, or the other has no such field."""
+    """Whether two messages have the same key. True if the other message lacks the step's key field."""
     key = type(step.data).__declared__.key
     if key is None or key not in type(other.data).model_fields:
         return True

@@ -1,12 +1,12 @@
-"""How often equal executions took effect: which of their commits changed something new."""
+"""The effects of equal executions: the saves that changed something new."""
 
 from ..model import Envelope
 from .spans import Span, Trace
 
 
 def effects(trace: Trace, commits: list[tuple[Span, list[int]]]) -> list[tuple[Span, int]]:
-    """Each time that equal executions took effect: the span, and the commit that shows it. One that
-    changed nothing new, or went on where an earlier one was interrupted, is no further effect."""
+    """The effects of equal executions, as (span, save that shows it). An execution has no further
+    effect if it changed nothing new or continued an interrupted one."""
     found: list[tuple[Span, int]] = []
     for span, numbers in sorted(commits, key=lambda pair: pair[0].first):
         if any(_continues(trace, earlier, span) for earlier, _ in found):
@@ -18,8 +18,8 @@ def effects(trace: Trace, commits: list[tuple[Span, list[int]]]) -> list[tuple[S
 
 
 def changes_state(trace: Trace, commit: int) -> bool:
-    """Whether a commit changed a row that is no bookkeeping. Bookkeeping is a row that holds a
-    stored message (an outbox), or nothing but the id of a message, its type and the time (an inbox)."""
+    """Whether a save changed a row that is not bookkeeping. A bookkeeping row holds a stored message
+    (an outbox), or only the id of a message, its type and the time (an inbox)."""
     time = trace.journal[commit].time
     types = {message.type for message in trace.messages.values()}
 
@@ -34,8 +34,8 @@ def changes_state(trace: Trace, commit: int) -> bool:
 
 
 def _continues(trace: Trace, earlier: Span, later: Span) -> bool:
-    """Whether a span skips what an earlier one did: it begins otherwise, or it saves less than one
-    that did not finish."""
+    """Whether a span skips the work of an earlier one: it begins differently, or it has fewer saves
+    than an earlier one that did not finish."""
     before, after, save = trace.outline(earlier), trace.outline(later), ("save", "")
     if not earlier.finished and before.count(save) > after.count(save):
         return True

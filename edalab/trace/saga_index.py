@@ -1,6 +1,6 @@
 """The sagas of a run, and the part of a run that was recorded up to a moment.
 
-To know how a saga stood at a moment, read the run `until` then: nothing later counts.
+The state of a saga at a moment is read from the run `until` that moment, so no later step counts.
 """
 
 from bisect import bisect_right
@@ -34,7 +34,7 @@ class _Prefix(Run):
 
 
 def until(run: Run, time: int) -> Run:
-    """The part of a run that was recorded up to `time` (ms); the run itself if that is all."""
+    """The part of a run that was recorded up to `time` (ms), or the run itself if that is all of it."""
     if time >= run.end:
         return run
     parts = vars(run).setdefault("_prefixes", {})
@@ -44,8 +44,8 @@ def until(run: Run, time: int) -> Run:
 
 
 def sagas(trace: Trace, begins: Iterable[str] = ()) -> list[Saga]:
-    """The sagas of a run in the order they began: one for each correlation. What a tick or the
-    client begins later about its key belongs to it. Messages of the types `begins` begin one."""
+    """The sagas of a run in the order they began, one for each correlation. A later correlation of a
+    tick or the client about the same key joins it. Messages of the types `begins` also begin one."""
     key = frozenset(begins)
     known: dict[frozenset[str], list[Saga]] = vars(trace).setdefault("_sagas", {})
     if key not in known:
@@ -78,7 +78,7 @@ def _read(trace: Trace, types: set[str]) -> list[Saga]:
 
 
 def _home(trace: Trace, envelope: Envelope, of_key: dict[str | None, str]) -> str:
-    """The first correlation of the saga that a message with a new correlation belongs to."""
+    """The first correlation of the saga to which a message with a new correlation belongs."""
     correlation = envelope.correlation
     earlier = of_key.get(envelope.subject) if envelope.subject is not None else None
     if earlier is None:
@@ -90,7 +90,7 @@ def _home(trace: Trace, envelope: Envelope, of_key: dict[str | None, str]) -> st
 
 
 def saga_of(trace: Trace, correlations: Iterable[str]) -> Saga:
-    """The saga with one of some correlations; an empty one if no role was sent yet."""
+    """The saga with one of these correlations, or an empty one if no message with a role was sent yet."""
     for saga in sagas(trace):
         if not saga.correlations.keys().isdisjoint(correlations):
             return saga

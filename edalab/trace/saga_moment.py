@@ -1,4 +1,4 @@
-"""A saga as it stood at a moment: what had happened to each of its steps by then."""
+"""A saga at a moment: the history of each of its steps up to then."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -29,33 +29,33 @@ _ANSWERS = {
 
 
 class SagaMoment:
-    """What the trace of `saga`, of a run or of its first part, shows of the `steps` of the whole
-    saga."""
+    """The histories of the `steps` of a whole saga, read from the trace of `saga`, which may end
+    at an earlier moment."""
 
     def __init__(self, saga: Saga, steps: list[SagaStep]):
-        self.saga, self.over = saga, saga.trace.ended  # so that nothing can still happen
+        self.saga, self.over = saga, saga.trace.ended  # no step can follow
         self.histories = {step: History(self, step) for step in steps}
 
     @cached_property
     def states(self) -> dict[SagaStep, State]:
-        """How each step stands."""
+        """The state of each step."""
         return {step: state_of(self, history) for step, history in self.histories.items()}
 
     def known(self, numbers: list[int]) -> list[int]:
-        """Those of some steps of the record that were recorded by then."""
+        """The numbers of the steps that were recorded by this moment."""
         return [number for number in numbers if number < len(self.saga.trace.journal)]
 
     @cached_property
     def answers(self) -> dict[str, list[StepEvent]]:
-        """What became of every question, and of every command that was asked or lost, by its id."""
+        """The outcomes of every question and of every command that was asked or lost, by message id."""
         found: dict[str, list[StepEvent]] = {}
         in_time = self.saga.trace.answered
         for number, step in enumerate(self.saga.trace.journal):
             what = _ANSWERS.get(step.step)
             if step.step == "reply" and step.fault in (None, "delay", "crash"):
-                continue  # a crash is an event of the execution
+                continue  # the execution has an event for a crash
             if step.detail == BUSY:
-                continue  # `busy` came before it
+                continue  # the step `busy` precedes it
             if what and step.envelope is not None:
                 if what == "answered" and in_time.get(step.envelope.id) != number:
                     what = "late answer"
@@ -66,7 +66,7 @@ class SagaMoment:
 
 
 class History:
-    """What happened to a step until a moment: its `events`, and the `bars` of its executions."""
+    """The history of a step up to a moment: its `events`, and the `bars` of its executions."""
 
     def __init__(self, moment: SagaMoment, step: SagaStep):
         self.step, self._moment, self._saga = step, moment, moment.saga
@@ -75,7 +75,7 @@ class History:
         ids = [*step.causes] if step.is_event else [moment.saga.envelope(n).id for n in self._sent]
         ids = [*dict.fromkeys(ids)]
         spans = [span for id in ids for span in trace.by_message.get(id, ())]
-        if step.is_event:  # the handling of a command is no bar of an event that is published in it
+        if step.is_event:  # without the handling of the command that published it
             events = [span for span in spans if not isinstance(span.envelope.data, Command)]
             spans = [span for span in events if span.service == step.service]
         self._spans = spans
@@ -97,32 +97,32 @@ class History:
         events += self._saved(done)
         if moment.over:
             events += self._silence(bool(done or self._refusals))
-        # What happened after a save at the same time has the last word.
+        # The last event decides, so a save comes first among the events of its time.
         self.events = sorted(events, key=lambda event: (event.time, event.what != "saved"))
 
     def times(self, *kinds: str) -> list[int]:
-        """When (ms) events of some kinds happened."""
+        """The times (ms) of the events of these kinds."""
         return [event.time for event in self.events if event.what in kinds]
 
     @property
     def done(self) -> int:
-        """How often it was done."""
+        """How many times it was done."""
         return len(self.times("done"))
 
     @property
     def compensated(self) -> int:
-        """How often it was compensated after it was done."""
+        """How many times it was compensated; 0 if it was done again afterwards."""
         done, undone = self.times("done"), self.times("undone")
         return len(undone) if not done or (undone and max(undone) >= max(done)) else 0
 
     @property
     def compensated_by(self) -> list["History"]:
-        """The histories of the steps that compensate its step."""
+        """The histories of the steps that compensate this one."""
         return [self._moment.histories[other] for other in self.step.compensated_by]
 
     @property
     def doubtful(self) -> bool:
-        """Whether it was asked for, and whoever asked does not know whether it was done."""
+        """Whether its asker does not know whether it was done, and no compensation was handled."""
         asks = [e.what for e in self.events if e.what in ("asked", "answered", "no answer", "sent")]
         if not asks or asks[-1] in ("answered", "sent") or self.times("refused"):
             return False
@@ -138,7 +138,7 @@ class History:
         return StepEvent(self._trace.journal[number].time, what, words)
 
     def _refused_by(self, number: int) -> str:
-        """The message that refused it, who sent that, where it is another service, and the reason."""
+        """The type of the message that refused it, its sender if that is another service, and the reason."""
         message = self._saga.envelope(number)
         other = f" of {message.source}" if message.source != self.step.service else ""
         reason = getattr(message.data, "reason", None)
@@ -158,7 +158,7 @@ class History:
         return Handling(journal[span.first].time, end, span.ended_by)
 
     def _execution(self, span: Span) -> Iterator[StepEvent]:
-        """What became of an execution."""
+        """The start of an execution and its outcome."""
         yield self._event(span.first, "began")
         if span.last is None:
             return
@@ -174,17 +174,17 @@ class History:
             yield self._event(span.last, "nothing", detail if span.ended_by == "reply" else "")
 
     def _crashes_of_reminders(self) -> Iterator[StepEvent]:
-        """Crashes of the step's service that handled a reminder to itself."""
+        """Crashes of the step's service during the handling of a reminder to itself."""
         trace = self._trace
         for span in (one for id in self.step.reminders for one in trace.by_message.get(id, ())):
             sent = [number for number in span.events if trace.kind(number) != "save"]
-            shown = "crash" in map(trace.fault, sent)  # where it asked for a step
+            shown = "crash" in map(trace.fault, sent)  # the step it asked for has this event
             if span.last is not None and span.ended_by == "crash" and not shown:
                 words = f"of {span.service} in {span.envelope.type}"
                 yield self._event(span.last, "crash", words)
 
     def _effects(self) -> list[StepEvent]:
-        """Where it was done, where its effect was repeated, and where it was compensated."""
+        """The times at which it was done, took effect again and was compensated."""
         step, saga = self.step, self._saga
         types = [name for name in step.names if name in saga.sent and name in saga.types]
         types = [name for name in types if not saga.role(name).refuses]
@@ -211,16 +211,16 @@ class History:
         return [self._event(min(times), "done")] if times else []
 
     def _shown(self, span: Span) -> int | None:
-        """Where an execution of a command shows that it was done, once it has ended or published
-        what the step reports: where it saved or published that first, or else where it ended."""
+        """The first save or report of an execution of a command, or else its end. None until it has
+        finished or published a message that reports the step."""
         told = [n for n in span.sent if self._saga.envelope(n).type in self.step.names]
         if not (span.finished or told):
             return None
         return min([*span.saves, *told], default=span.last)
 
     def _is_decided(self) -> bool:
-        """Whether it is compensated, refused or final, so that the saga knows when it was done. A
-        coordinator's own command is done when its handling has ended."""
+        """Whether the saga decides when it was done, because it can be compensated or refused, or is
+        final. Of a coordinator's own command that can be refused, its handling decides."""
         step, roles = self.step, self._saga.roles.values()
         if step.final or step.compensates or any(r.compensates in step.names for r in roles):
             return True
@@ -228,7 +228,7 @@ class History:
         return refused and not any(map(self._saga.coordinates, self._spans))
 
     def _saved(self, shown: list[int]) -> list[StepEvent]:
-        """What was saved before it was done, or in vain."""
+        """The saves that do not show that it was done. If a command was done, only earlier ones."""
         saves = [save for span in self._spans for save in span.saves if self._trace.changed(save)]
         times = {self._trace.journal[save].time for save in saves}
         if shown and not self.step.is_event:
@@ -236,7 +236,7 @@ class History:
         return [StepEvent(time, "saved") for time in sorted(times.difference(shown))]
 
     def _silence(self, shown: bool) -> Iterator[StepEvent]:
-        """That the message it waits for never arrived, or was handled and nothing was published."""
+        """An event for a message that never arrived, or that was handled without publishing anything."""
         awaited = self.step.awaited
         finished = [s.last for s in self._spans if s.finished and s.last is not None]
         if awaited and not self._spans and not self._ends:

@@ -1,4 +1,4 @@
-"""How a step of a saga stands at a moment, decided from what happened to it until then."""
+"""The state of a saga's step at a moment, derived from its history up to then."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def state_of(moment: "SagaMoment", history: "History") -> State:
-    """How the step of a history stands at a moment, by the first rule that holds."""
+    """The state of a step at a moment. The first rule that holds decides."""
     over, step, events, done = moment.over, history.step, history.events, history.done
     count = Counter(event.what for event in events)
     asked, failed, missed = count["asked"], count["failed"], count["no answer"]
@@ -59,7 +59,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
 
 
 def _lateness(history: "History") -> str:
-    """How long after a time-out it was done after all; "" where it was not late."""
+    """How long after a timeout it was done, in words, or "" if it was not late."""
     done, missed = history.times("done")[0], history.times("no answer")
     if missed and missed[0] <= done:
         for bar in history.bars:
@@ -69,7 +69,7 @@ def _lateness(history: "History") -> str:
 
 
 def _effort(history: "History", count: Counter) -> str:
-    """That it was done, and what that took where it was more than one try."""
+    """The words for a step that was done, with its tries or requests if there were several."""
     first = history.times("done")[0]
     if max(history.times("given up"), default=0) > first:
         return "done, then given up"

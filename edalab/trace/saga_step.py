@@ -1,4 +1,4 @@
-"""One step of a saga, what can happen to it, and how it can stand."""
+"""One step of a saga, the events that it can have, and its states."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,17 +9,17 @@ from typing import NamedTuple
 class SagaStep:
     """A step of a saga. `before` is the step that led to it, `compensates` the one it compensates.
 
-    `names` are the types of its messages: the command, and the events that report how it ended.
-    `sent` are the steps of the record that asked for it or published it, `causes` the ids of the
-    messages whose handling publishes it, `awaited` the type after which its service was silent,
-    `reminders` the ids of what the service reminds itself by: the first step of a service has them."""
+    `names` are the types of its messages: the command, and the events that report its outcome.
+    `sent` are the steps of the record that requested or published it. `causes` are the ids of the
+    messages whose handling publishes it. `awaited` is the event type after which its service was
+    silent. `reminders` (of a service's first step) are ids of messages from the service to itself."""
 
     name: str
     service: str
     before: "SagaStep | None"
     first: int
     names: list[str] = field(default_factory=list)
-    is_event: bool = True  # or a command
+    is_event: bool = True  # otherwise a command
     compensates: "SagaStep | None" = None
     compensated_by: list["SagaStep"] = field(default_factory=list)
     final: bool = False
@@ -32,7 +32,7 @@ class SagaStep:
     reminders: list[str] = field(default_factory=list)
 
     def ancestors(self) -> Iterator["SagaStep"]:
-        """This step, and those that led to it."""
+        """This step and the steps that led to it, the latest first."""
         step: SagaStep | None = self
         while step is not None:
             yield step
@@ -43,15 +43,15 @@ class SagaStep:
 
 
 class StepEvent(NamedTuple):
-    """Something that happened to a step at `time` (ms). `what` is one of
+    """An event in the history of a step at `time` (ms). `what` is one of
 
-    - asked, sent: a service asked for the step, or sent its command (`words`: the service);
-    - answered, no answer, late answer, answer lost, lost: what became of that;
-    - began, failed, crash, given up: what became of an execution;
-    - done, again, undone: it was done, done a second time, compensated;
-    - saved, nothing: it was saved and not yet published, or handled without effect;
-    - refused (`words`: the reason, or the type of the message that refused it);
-    - never, silent: its message never arrived, or was handled and nothing was published."""
+    - asked, sent: a service asked for the step, or sent its command (`words`: the service)
+    - answered, no answer, late answer, answer lost, lost: the outcome of the request
+    - began, failed, crash, given up: the start and the outcome of an execution
+    - done, again, undone: it was done, took effect again, or was compensated
+    - saved, nothing: a change was saved before it was done, or it was handled without effect
+    - refused (`words`: the reason, or the type of the message that refused it)
+    - never, silent: its message never arrived, or was handled and nothing was published"""
 
     time: int
     what: str
@@ -59,7 +59,7 @@ class StepEvent(NamedTuple):
 
 
 class Handling(NamedTuple):
-    """One handling of the message of a step, in ms; `end` is None while it is under way."""
+    """One handling of a step's message, in ms. `end` is None while it is under way."""
 
     start: int
     end: int | None
@@ -67,8 +67,8 @@ class Handling(NamedTuple):
 
 
 class State(NamedTuple):
-    """How a step stands: `name` is one of not yet, under way, done, done twice, late, refused, in
-    doubt, failed, idle (handled without effect), compensated, never done; `words` tell more."""
+    """The state of a step. `name` is one of not yet, under way, done, done twice, late, refused, in
+    doubt, failed, idle (handled without effect), compensated and never done. `words` add detail."""
 
     name: str
     words: str

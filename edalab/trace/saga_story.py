@@ -1,6 +1,6 @@
-"""The story of a saga: its steps in the order they began, and what led to which.
+"""The story of a saga: its steps in the order they began, and the step that led to each.
 
-In choreography events are the steps, in orchestration commands are.
+In choreography, the steps are events. In orchestration, they are commands.
 """
 
 from functools import cached_property
@@ -22,7 +22,7 @@ NONE = (
 
 
 class SagaStory:
-    """One saga of a run: `steps` in the order they began, and what it is about."""
+    """One saga of a run: its `steps` in the order they began, and its key, as `subject`."""
 
     def __init__(self, saga: Saga, correlations: list[str], sent: list[int]):
         self.saga, self.trace, self.roles = saga, saga.trace, saga.roles
@@ -42,7 +42,7 @@ class SagaStory:
         self._moments: dict[int, SagaMoment] = {}
 
     def at(self, time: int | None = None) -> SagaMoment:
-        """The saga as it stood at a moment (ms), from what was recorded by then; or in the end."""
+        """The saga at a moment (ms), from the steps recorded by then. Without `time`, at the end of the run."""
         run = self.trace.run
         time = run.end if time is None else min(time, run.end)
         if time not in self._moments:
@@ -53,7 +53,7 @@ class SagaStory:
 
     @cached_property
     def title(self) -> str:
-        """What it is about, in a word or two: "Order o2"."""
+        """The title of the saga, such as "Order o2"."""
         if self.subject is None:
             return f"Saga {self.correlation}"
         noun = self._key.removesuffix("_id").replace("_", " ").strip()
@@ -63,7 +63,7 @@ class SagaStory:
 
     @cached_property
     def times(self) -> list[int]:
-        """The instants (ms) at which something happened in it."""
+        """The times (ms) at which the saga began or one of its steps has an event."""
         histories = self.at().histories.values()
         return sorted({self.start, *(event.time for one in histories for event in one.events)})
 
@@ -86,11 +86,11 @@ class SagaStory:
     # -- which step a message belongs to
 
     def _add(self, number: int) -> None:
-        """Let a message belong to a step, which may be a new one."""
+        """Add a message to its step, which may be new."""
         envelope = self._envelope(number)
         if isinstance(envelope.data, Query):
             return
-        if envelope.id in self._of_message:  # the same message once more, from an outbox
+        if envelope.id in self._of_message:  # the same message again, from an outbox
             step = self._of_message[envelope.id]
             if step is not None and envelope.type == step.names[0]:
                 self._belongs(number, step)
@@ -106,7 +106,7 @@ class SagaStory:
         if sent.service in services and envelope.type not in self.saga.types:
             for step in [one for one in self._steps if one.service == sent.service][:1]:
                 step.reminders.append(envelope.id)
-            return before  # a reminder to itself is no step, but leads to what follows
+            return before  # a reminder to itself is not a step
         service = services[0] if services else envelope.topic
         step = self._step(envelope.type, service, before, number)
         step.is_event = False
@@ -129,7 +129,7 @@ class SagaStory:
             self._of_message[envelope.id] = refused
         if reported is not None:
             if reported.before is None and len(reported.names) == 1 and not role.refuses:
-                reported.name = envelope.type  # the client's command and the first event are one
+                reported.name = envelope.type  # the client's command and first event are one step
             if envelope.type not in reported.names:
                 reported.names.append(envelope.type)
             reported.final |= role.final
@@ -137,14 +137,14 @@ class SagaStory:
             return reported
         last = self._steps[-1] if self._steps else None
         if last and role.settles and envelope.causation in last.causes:
-            before = last  # one handler publishes its own step, and then the end
+            before = last  # a handler published its own step and then the end
         step = self._step(envelope.type, envelope.source, before, number)
         self._belongs(number, step)
         return step
 
     def _reported(self, event: Envelope) -> SagaStep | None:
-        """The step that an event reports: its command is being handled where it is published.
-        An event with a role is a step itself, unless it is all that the step publishes."""
+        """The step whose outcome an event reports: the event was published while the step's command was
+        handled. An event with a role is its own step, unless the command publishes only that."""
         step, role = self._of_message.get(event.causation or ""), self.saga.role(event.type)
         if step is None or step.is_event or step.service != event.source:
             return None
@@ -169,18 +169,18 @@ class SagaStory:
         return self._envelope(number).causation or (home.envelope.id if home else None)
 
     def _led_by(self, number: int) -> SagaStep | None:
-        """The step that led to a message: what its handler asked for last, or handles."""
+        """The step that led to a message: the last one its handler asked for, or else the one it handles."""
         cause, time = self._cause(number), self.trace.journal[number].time
         asked = self._asked_last.get((self._envelope(number).source, cause))
         if asked is not None:
             at_once = self.trace.journal[asked.sent[-1]].time == time  # by ctx.all
             return asked.before if at_once else asked
-        # Else a tick or the client went on.
+        # Otherwise a tick or the client continued the saga.
         last = self._steps[-1] if self._steps else None
         return self._of_message.get(cause or "") or last
 
     def _step(self, name: str, service: str, before: SagaStep | None, number: int) -> SagaStep:
-        """The step of a type of message; a new one, or one that may be reached in a circle."""
+        """The step of a message type, created if it is new. Records a round if it led to its own cause."""
         cause = self._of_message.get(self._envelope(number).causation or "")
         if name in self._of_type and cause and self._of_type[name] in cause.ancestors():
             self.rounds.append((cause, self._of_type[name]))
@@ -193,8 +193,8 @@ class SagaStory:
     # -- services that were silent
 
     def _find_silence(self) -> None:
-        """Add a step for each service that never finished an event of this saga. Where all finished
-        and the saga never ended, it is the one that handled the last event in silence."""
+        """Add a step for each service that never finished an event of this saga. If all finished and the
+        saga did not end, add one for the service that handled the last event and published nothing."""
         trace, fact = self.trace, self.trace.logical_id
         envelopes = [self.saga.envelope(number) for number in self.sent]
         sent_by = [(one.source, one.causation) for one in envelopes if one.causation]
@@ -231,8 +231,8 @@ class SagaStory:
 
 
 def stories(run: Run) -> list[SagaStory]:
-    """The sagas of a run, in the order they began; also those that ended before a message with a
-    role was sent."""
+    """The sagas of a run in the order they began, including those that ended before a message with
+    a role was sent."""
     if "_stories" not in vars(run):
         trace = Trace.of(run)
         sent: dict[str, list[int]] = {}  # the messages of a correlation
@@ -248,8 +248,8 @@ def stories(run: Run) -> list[SagaStory]:
 
 
 def _begun_by_client(trace: Trace) -> set[str]:
-    """The types of the messages with which the client began sagas, or from which a tick began one;
-    where there is no saga yet, all that the client began."""
+    """The types of client messages that began a saga, or whose key a tick's saga is about. Without
+    any saga yet, the types of all client messages that began a correlation."""
     begun = [m for m in trace.messages.values() if m.source == "client" and m.id == m.correlation]
     begun = [message for message in begun if not isinstance(message.data, Query)]
     found = sagas(trace)
@@ -263,7 +263,7 @@ def _begun_by_client(trace: Trace) -> set[str]:
 
 
 def has_sagas(run: Run) -> bool:
-    """Whether a message that the system handles, or that was sent, has a role in sagas."""
+    """Whether a message type that the system handles, or one that was sent, has a role in sagas."""
     roles, services = run.system.saga_roles or {}, run.system.services.values()
     handled = (type_ for service in services for type_, _ in service.handlers)
     sent = (message.type for message in Trace.of(run).messages.values())
@@ -271,7 +271,7 @@ def has_sagas(run: Run) -> bool:
 
 
 def story_of(run: Run, correlation: str) -> SagaStory:
-    """The saga with a correlation id, or of a key such as "o2"."""
+    """The saga with this correlation id or key, such as "o2". Raises Unknown if there is none."""
     found = stories(run)
     known = [story for story in found if correlation in story.correlations]
     known += [story for story in found if correlation == story.subject]

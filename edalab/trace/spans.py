@@ -1,6 +1,6 @@
 """A run's trace: one span for each execution of a handler, read once from the record.
 
-The words are OpenTelemetry's where it has one. Steps are named by their number in the journal.
+The terms are OpenTelemetry's if it has one. Steps are identified by their number in the journal.
 """
 
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ _ENDS = frozenset((*_FINISHED, "retry", "dead_letter", "lost", "failure"))
 class Span:
     """One execution of a handler: the handling of one delivery of a message.
 
-    first, last: the steps at which it began and ended; `last` is None while it is under way.
+    first, last: the steps at which it began and ended. `last` is None while it is under way.
     ended_by: the kind of the last step.
-    refused: the reason, where it refused a command.
+    refused: the reason for which it refused a command, or None.
     events: the saves, publishes and asks in it, in order.
     saves: the saves that took effect.
     sent: the publishes that reached the broker."""
@@ -43,12 +43,12 @@ class Span:
 
     @property
     def finished(self) -> bool:
-        """Whether the handler did all it had to."""
+        """Whether it ended with a commit, an acknowledgement or a reply, or a tick was done."""
         return self.ended_by in _FINISHED
 
     @property
     def message(self) -> str:
-        """The type and the id of the message that it handles."""
+        """The type and the id of the message."""
         return f"{self.envelope.type} {self.envelope.id}"
 
     def __repr__(self) -> str:
@@ -56,11 +56,11 @@ class Span:
 
 
 class Trace:
-    """The spans of a run in the order they began, and what became of its messages."""
+    """The spans of a run in the order they began, and the outcomes of its messages."""
 
     @classmethod
     def of(cls, run: Run) -> "Trace":
-        """The trace of a run, which all who ask for it share."""
+        """The trace of a run, created once and shared."""
         if "_trace" not in vars(run):
             vars(run)["_trace"] = cls(run)
         return vars(run)["_trace"]
@@ -68,15 +68,15 @@ class Trace:
     def __init__(self, run: Run):
         self.run, self.system, self._record = run, run.system, run._record
         self.spans: list[Span] = []
-        self.sends: list[int] = []  # every publish and ask, whatever struck it
-        self.sent_in: dict[int, Span | None] = {}  # a publish or ask -> the span it happened in
-        # (service, id of a message that was dead-lettered or lost, expired or discarded) -> where
+        self.sends: list[int] = []  # every publish and ask, even if a fault struck it
+        self.sent_in: dict[int, Span | None] = {}  # a publish or ask -> its span
+        # (service, id of a message) -> the step that dead-lettered, lost, expired or discarded it
         self.given_up: dict[tuple[str, str], int] = {}
-        # ids of what was asked without an answer, and published without a confirmation
+        # ids of messages asked without an answer, or published without a confirmation
         self.in_doubt: set[str] = set()
-        self.rejected: set[int] = set()  # publishes whose sender heard that the queue was full
-        self._once_refused: set[int] = set()  # of two copies
-        self.answered: dict[str, int] = {}  # id of what was asked -> where its answer came in time
+        self.rejected: set[int] = set()  # publishes whose sender was told that the queue is full
+        self._once_refused: set[int] = set()  # publishes with one of two copies refused
+        self.answered: dict[str, int] = {}  # id of a question -> the answer that arrived in time
         self._read()
 
     def _read(self) -> None:
@@ -123,7 +123,7 @@ class Trace:
             elif step == "crash":
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step
-            elif step == "expired" or step == "discarded":  # by its queue: service is its sender
+            elif step == "expired" or step == "discarded":  # by a queue: actor is the sender
                 self.given_up[actor[0], envelope.id] = number
             elif step == "rejected":
                 self._take_back(number, envelope, detail)
@@ -133,10 +133,10 @@ class Trace:
                 self.answered[envelope.id] = number
 
     def _take_back(self, number: int, envelope: Envelope, detail: str) -> None:
-        """A publish whose message a full queue did not take."""
+        """Undo the publish of a message that a full queue rejected."""
         publish = next(n for n in reversed(self.sends) if self.envelope(n) is envelope)
         if self.fault(publish) == "duplicate" and publish not in self._once_refused:
-            self._once_refused.add(publish)  # the queue has the other copy, or refuses it as well
+            self._once_refused.add(publish)  # the queue stores or rejects the other copy as well
             return
         if detail.endswith(UNHEARD):
             self.given_up[envelope.source, envelope.id] = number
@@ -149,25 +149,25 @@ class Trace:
     # -- steps by their number
 
     def envelope(self, number: int) -> Envelope:
-        """The message of a step that has one."""
+        """The envelope of a step that has a message."""
         return self._record[number * WIDTH + 3]
 
     def kind(self, number: int) -> str:
         return self._record[number * WIDTH + 1]
 
     def fault(self, number: int) -> str | None:
-        """What struck a step."""
+        """The fault that struck a step, or None."""
         return self._record[number * WIDTH + 7]
 
     def offset(self, number: int) -> int | None:
-        """The place of its message in a log."""
+        """The offset of a step's message in a log, or None."""
         return self._record[number * WIDTH + 5]
 
     def when(self, number: int) -> str:
         return f"at {self._record[number * WIDTH] / 1000:g} s"
 
     def evidence(self, numbers: Iterable[int]) -> list[Step]:
-        """The steps with these numbers, each once: made here, as most runs need no journal."""
+        """The steps with these numbers, each once. They are created here, because most runs need no journal."""
         starts = [number * WIDTH for number in sorted(set(numbers))]
         return [step for start in starts for step in steps_of(self._record[start : start + WIDTH])]
 
@@ -179,7 +179,7 @@ class Trace:
 
     @property
     def ended(self) -> bool:
-        """Whether the run ended by itself: nothing was left to do."""
+        """Whether the run ended because its agenda was empty."""
         world = self.run._world
         return world.misuse is None and len(world.agenda) <= world.cancelled
 
@@ -188,12 +188,12 @@ class Trace:
         return [span for span in self.spans if span.envelope.type == name]
 
     def subscribers(self, name: str) -> list[str]:
-        """The services that handle messages of a type, in the order declared."""
+        """The services that handle messages of a type, in the order in which they were declared."""
         return list(dict.fromkeys(handler.service for handler in self.system.handlers(name)))
 
     @cached_property
     def by_message(self) -> dict[str, list[Span]]:
-        """The id of a message -> its spans."""
+        """Map the id of each message to its spans."""
         found: dict[str, list[Span]] = {}
         for span in self.spans:
             found.setdefault(span.envelope.id, []).append(span)
@@ -201,18 +201,18 @@ class Trace:
 
     @cached_property
     def stateful(self) -> set[str]:
-        """The services that keep what they do in a database."""
+        """The services that save in this run or declare a schema."""
         kept = {span.service for span in self.spans if span.saves}
         return kept | {name for name, service in self.system.services.items() if service.schema}
 
     def changed(self, save: int) -> list[tuple]:
-        """The rows that a save added to a table or removed from one. To write the same row again changes nothing."""
+        """The rows that a save added to a table or removed from one. Writing an equal row again changes nothing."""
         return [row for side in self.run.changes(save) for rows in side.values() for row in rows]
 
     # -- messages
 
     def published(self, name: str, unsent: frozenset[str] = FAILED_TO_SEND) -> list[int]:
-        """Where messages of a type were published, except those that the faults `unsent` struck."""
+        """The publishes of messages of a type, except rejected ones and those that a fault in `unsent` struck."""
         record = self._record
         return [
             number
@@ -224,21 +224,21 @@ class Trace:
         ]
 
     def messages_of(self, span: Span) -> list[Envelope]:
-        """The messages that a span published, sent and asked, whatever struck them."""
+        """The messages that a span published, sent and asked, even if a fault struck them."""
         return [self.envelope(number) for number in span.events if self.kind(number) != "save"]
 
     def outline(self, span: Span) -> list[tuple[str, str]]:
-        """What a span saved, published and asked, in order: of each the kind, and the type of message sent."""
+        """The saves, publishes and asks of a span in order, as (kind, type of the message; "" for a save)."""
         kinds = [(self.kind(number), self.envelope(number).type) for number in span.events]
         return [(kind, "" if kind == "save" else type_) for kind, type_ in kinds]
 
     @cached_property
     def logical_id(self) -> dict[str, str]:
-        """The id of every message -> the id of the first message that states the same fact."""
+        """Map the id of every message to the id of the first message that states the same fact."""
         return logical_message_ids(self)
 
     def fact(self, envelope: Envelope) -> str:
-        """What a message states: the same for all that state the same fact, and for all runs of a tick."""
+        """An id of the fact that a message states. All executions of a tick share one."""
         id = envelope.id
         return envelope.type if envelope.data is None else self.logical_id.get(id, id)
 
@@ -250,13 +250,13 @@ class Trace:
 
     @cached_property
     def traffic(self) -> Traffic:
-        """The messages on their way, and the outages of the services."""
+        """The transfers of the messages, and the outages of the services."""
         return Traffic(self)
 
 
 def _sender(open_spans: dict[str, Span], envelope: Envelope) -> Span | None:
-    """The open span of a replica that sends a message: the span of the message's cause, of its dead letter, or else
-    that of a tick. What a service gave up becomes a dead letter outside of any."""
+    """The open span of a replica that sends a message: that of the message's cause or dead letter, or else of a tick.
+    None for a dead letter, which is published outside of any span."""
     if isinstance(envelope, DeadLetter):
         return None
     if envelope.redrives:

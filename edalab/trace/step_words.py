@@ -1,4 +1,4 @@
-"""What a service does at a step, in words, and two steps contrasted in one sentence."""
+"""A step in words, and two steps contrasted in one sentence."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ _VERBS = {
     "deploy": "is deployed",
     "waiting": "has no worker yet for", "busy": "turns away",
 }  # fmt: skip
-_STRUCK = {  # what a fault makes a service do at a step
+_STRUCK = {  # verbs for a step that a fault struck
     "crash": "crashes at",
     "fail": "fails at",
     "unconfirmed": "gets no confirmation at",
@@ -30,7 +30,7 @@ _PASSIVE = {"drop": "dropped", "duplicate": "doubled", "delay": "delayed", "cut"
 
 
 class Doing(NamedTuple):
-    """A step in words, `subject` and `predicate`; `verb` is what the service does where no fault strikes."""
+    """A step in words: its `subject` and `predicate`. `verb` is that of the same step without a fault."""
 
     step: Step
     subject: str
@@ -43,8 +43,8 @@ class Doing(NamedTuple):
 
 
 def doing(journal: list[Step], number: int) -> Doing:
-    """The step with this number in words. A message is counted as faults count: `OrderPlaced #2`
-    is the second at this point."""
+    """The step with this number in words. Messages are counted as faults count them: `OrderPlaced #2`
+    is the second one at this point."""
     step = journal[number]
     verb = _VERBS.get(step.step, step.step)
     message = _message(journal, number)
@@ -80,11 +80,11 @@ def _point(step: Step) -> tuple:
 
 
 def contrast(one: Doing, other: Doing) -> str:
-    """A sentence of what the first and the second run do where they differ."""
+    """A sentence that contrasts a step of the first run with one of the second."""
     begins, ends = (other, "second"), (one, "first")
     same_point = _point(one.step) == _point(other.step)
     if same_point and one.step.fault and not other.step.fault:
-        begins, ends = ends, begins  # what is struck comes first
+        begins, ends = ends, begins  # the struck step is named first
     (told, here), (rest, there) = begins, ends
     again = rest.predicate if rest.subject == told.subject else rest.sentence
     mine = theirs = ""
@@ -96,7 +96,7 @@ def contrast(one: Doing, other: Doing) -> str:
 
 
 def _difference(one: Step, other: Step) -> tuple[str, str]:
-    """What differs between two steps of one point: words for the first, and for the second."""
+    """The difference between two steps of one point, in words for each of them."""
     mine, theirs = _named(one), _named(other)
     names = (name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name))
     name = next(names, "id")
@@ -105,7 +105,7 @@ def _difference(one: Step, other: Step) -> tuple[str, str]:
 
 
 def _named(step: Step) -> dict[str, object]:
-    """What may differ: the data of the message first, then its place, and last its id."""
+    """The values that may differ: the data of the message first, then its place, detail and id."""
     envelope: Envelope | None = step.envelope
     data = vars(envelope.data) if envelope is not None and envelope.data is not None else {}
     place = {name: getattr(step, name) for name in ("attempt", "partition", "offset", "replica")}

@@ -1,7 +1,7 @@
-"""The way of each message and question of a run, and the times in which a service was out of reach.
+"""The transfers of a run's messages and questions, and the outages of its services.
 
-They are read from the record once, when a picture first asks for them: claims judge thousands of
-runs by their spans alone. Steps are named by their number in the journal.
+They are read from the record when first requested, because most claims need only the spans, and
+`explore` judges thousands of runs. Steps are identified by their number in the journal.
 """
 
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ _OUTAGE_ENDS = {"restart": "down", "resume": "pause", "heal": "cut"}
 
 
 class Arrival(NamedTuple):
-    """A message reached a handler: `span` handles it. `again` means that the service got the same
-    message before; `previous` is the span that handled it then, if any did."""
+    """The arrival of a message at a handler. `again`: the service received it before, and `previous`
+    is the span that handled it then, or None. `late`: a fault delayed its first arrival."""
 
     span: "Span"
     again: bool
@@ -34,11 +34,11 @@ class Arrival(NamedTuple):
 class Transfer:
     """One message or question on its way from the step that sent it.
 
-    fault: what struck it there.
-    rejected: its queue was full.
-    received: a consumer got it, or it was lost on its way to one.
-    losses: the steps that lost it after the broker had it.
-    answers: the steps that sent those not yet received."""
+    fault: the fault that struck it there, or None.
+    rejected: the queue was full.
+    received: a consumer received it, or it was lost, expired, discarded, rejected or deduplicated.
+    losses: the steps that lost it after it had reached the broker.
+    answers: the steps that sent answers which have not been received yet."""
 
     sent: int
     envelope: Envelope
@@ -51,21 +51,21 @@ class Transfer:
 
     @property
     def reached_broker(self) -> bool:
-        """Whether it reached the broker, or the service that was asked."""
+        """Whether it reached the broker or, for a question, the service that was asked."""
         return self.fault not in NOT_ARRIVED and not self.rejected
 
     @property
     def unreceived(self) -> bool:
-        """Whether it is a message that reached the broker and that nobody received."""
+        """Whether it is a message that reached the broker but was not received."""
         return self.reached_broker and not (self.question or self.received)
 
 
 @dataclass(slots=True, eq=False)
 class Outage:
-    """A time in which a replica was down, stood still ("pause") or was cut off ("cut", or "cut from" one sender), in ms.
+    """An outage of a replica, in ms. `kind` is "down", "pause", "cut", or "cut from" one `sender`.
 
-    `first` and `last` are the steps that began and ended it; `end` and `last` are None where it
-    lasts to the end of the run."""
+    `first` and `last` are the steps that began and ended it. `end` and `last` are None if it lasts
+    until the end of the run."""
 
     kind: str
     service: str
@@ -80,12 +80,12 @@ class Outage:
 class Traffic:
     """The transfers and the outages of a trace, in the order they began.
 
-    of_step: a step -> the transfer that it belongs to.
-    span_of: a step -> the span in which it happened.
-    arrival_at: the step that starts a span -> the arrival.
-    answer_at: the step that received an answer -> the one that sent it.
+    of_step: step -> its transfer.
+    span_of: step -> its span.
+    arrival_at: the first step of a span -> the arrival.
+    answer_at: the step that received an answer -> the step that sent it.
     prevented_by: a crash -> the step that it prevented.
-    outages: the step that began an outage -> the outage."""
+    outages: the first step of an outage -> the outage."""
 
     def __init__(self, trace: "Trace"):
         self.trace = trace
@@ -101,9 +101,7 @@ class Traffic:
         self.arrival_at: dict[int, Arrival] = {}
         self.answer_at: dict[int, int] = {}
         self.prevented_by: dict[int, int] = {}
-        self._of: dict[
-            Envelope, Transfer
-        ] = {}  # what is sent again has the id, and an envelope of its own
+        self._of: dict[Envelope, Transfer] = {}  # not by id: a message keeps it if sent again
         self._received: dict[tuple[str, str], Span | None] = {}  # (service, id) -> its last span
         self._delayed: set[tuple[str, str]] = set()
         self._open_outages: dict[tuple, Outage] = {}
@@ -147,7 +145,7 @@ class Traffic:
             case "lost" | "expired" | "discarded" | "rejected" if (
                 transfer and number not in self.span_of and step.fault != "drop"
             ):
-                transfer.losses.append(number)  # a dropped one was noted on delivery
+                transfer.losses.append(number)  # a dropped message was recorded at its delivery
                 doubled = transfer.fault == "duplicate" and len(transfer.losses) == 1
                 transfer.rejected = step.step == "rejected" and not doubled
             case "dead_letter" | "note" | "in_progress" | "evicted":
@@ -162,7 +160,7 @@ class Traffic:
                     self.span_of[number] = asker
 
     def _note(self, number: int, step: Step, envelope: Envelope) -> None:
-        """What is noted of a message while a span handles it belongs to that span."""
+        """Assign a step about a message to the span that was handling the message."""
         for span in reversed(self.trace.by_message.get(envelope.id, ())):
             here = (span.service, span.replica) == (step.service, step.replica)
             if here and span.first < number and (span.last is None or number < span.last):
@@ -174,7 +172,7 @@ class Traffic:
         struck = self._struck.pop((step.service, step.replica), None) if kind == "down" else None
         if struck is not None:
             self.prevented_by[number] = struck
-            # A crash before a commit ends a span that did all its work: it is its crash all the same.
+            # A crash before the commit belongs to the span, although its handler had finished.
             victims = [self.span_of[n] for n in (struck, number) if n in self.span_of]
             if victims:
                 self.span_of[number] = max(victims, key=lambda span: span.first)
@@ -185,12 +183,12 @@ class Traffic:
 
 
 def _sender(step: Step) -> str | None:
-    """From whom a service is cut off, where it is from one only."""
+    """The one sender from which a service is cut off, or None if it is cut off from all."""
     detail = step.detail or "" if step.step in ("cut", "heal") else ""
     return detail.removeprefix("from ") or None
 
 
 def named(envelope: Envelope) -> str:
-    """A message as tool-tips name it, such as "OrderPlaced client-2 (o2)"."""
+    """The name of a message in tooltips, such as "OrderPlaced client-2 (o2)"."""
     subject = f" ({envelope.subject})" if envelope.subject is not None else ""
     return clean(f"{envelope.type} {envelope.id}{subject}", 120)

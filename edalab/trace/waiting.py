@@ -1,4 +1,4 @@
-"""What the broker keeps for a service, and since when: the messages of each partition and queue."""
+"""The messages that the broker keeps for a service, in each partition and queue, with their times."""
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -15,8 +15,8 @@ _CLOSES = ("ack", "dead_letter", "expired", "discarded")  # a message of a queue
 
 
 class Kept(NamedTuple):
-    """A message that the broker keeps for a service from `start`, when it was stored, to `end`,
-    when the service commits or acknowledges it, or it expires. `name` is what `name_of` returns for it."""
+    """A message that the broker keeps for a service from `start`, when it is stored, to `end`, when
+    the service commits or acknowledges it or it expires (ms). `name` is the result of `name_of`."""
 
     start: float
     end: float
@@ -25,16 +25,16 @@ class Kept(NamedTuple):
 
 
 def name_of(service: str, partition: int | None, offset: int | None, envelope: Envelope) -> Any:
-    """What a service has in hand: a place in a log, or a message of a queue, which then is in
-    nobody else's hands."""
+    """A name for a message in the hands of a service: its place in a log, or its id in a queue,
+    where no other service has it at the same time."""
     return envelope.id if partition is None else (service, envelope.topic, partition, offset)
 
 
 def kept_messages(
     trace: Trace, stored: dict[tuple[str, str], list[int]]
 ) -> dict[Place, list[Kept]]:
-    """All that the broker of a run kept for the services that handle it. A queue keeps a message for each service that
-    may take it. `stored` is (a channel, the id of a message) -> when each copy was stored."""
+    """All messages that the broker kept for the services that handle them. A queue keeps one for each service that may
+    take it. `stored` maps (channel, message id) to the times (ms) at which the copies were stored."""
     services = {e.type: trace.subscribers(e.type) for e in trace.messages.values()}
     committed, closed, doubled = _read_steps(trace)
     found: dict[Place, list[Kept]] = defaultdict(list)
@@ -55,7 +55,7 @@ def kept_messages(
         if channel in trace.system.topics:
             for _, _, service in [key for key in found if key[0] == channel]:
                 for partition in range(trace.system.topics[channel].partitions):
-                    found[channel, partition, service] += []  # an empty one waits for nobody
+                    found[channel, partition, service] += []  # list empty partitions, too
     return found
 
 
@@ -65,8 +65,8 @@ def _in_log(
     committed: dict[Place, list[tuple]],
     stored: dict[tuple[str, str], list[int]],
 ) -> Iterator[tuple[int, str, Kept]]:
-    """A service has done with all that lies before the offset it committed, until it goes back."""
-    copies: Counter[str] = Counter()  # that came before, by id
+    """The messages kept in a log. A commit covers all offsets up to it, until a rewind."""
+    copies: Counter[str] = Counter()  # so far, by message id
     for partition, records in enumerate(log.partitions):
         start: float = 0
         readers = {reader.service.name: reader for reader in log.readers[partition]}
@@ -75,7 +75,7 @@ def _in_log(
             start = max(start, times[min(copies[envelope.id], len(times) - 1)])
             copies[envelope.id] += 1
             for service in services[envelope.type]:
-                if service not in readers:  # its group has not joined
+                if service not in readers:  # the group has not joined
                     continue
                 name = name_of(service, partition, offset, envelope)
                 joins = round(log.world.system.services[service].joins * 1000)
@@ -90,7 +90,7 @@ def _in_log(
 
 
 def _in_queue(envelope: Envelope, starts: list[float], ends: list[float]) -> list[Kept]:
-    """A queue keeps each copy of a message until one is acknowledged or is a dead letter."""
+    """The copies of a message that a queue keeps, each until one is acknowledged or given up."""
     ends, found = [*ends], []
     for start in starts:
         end = next((time for time in ends if time >= start), inf)
@@ -101,9 +101,9 @@ def _in_queue(envelope: Envelope, starts: list[float], ends: list[float]) -> lis
 
 
 def _read_steps(trace: Trace) -> tuple[dict, dict, dict]:
-    """A place in a log -> its readings, of which a rewind begins a new one: since when, from which offset, and the
-    offsets that it committed and when; (a queue, the id of a message in it) -> when
-    copies were acknowledged or given up, and when a delivery made another copy."""
+    """Three maps. The first has the readings of each place in a log, as (start, first offset, [(committed offset,
+    time)]), of which a rewind begins a new one. The others have, for each (queue, message id), the times at which
+    copies were acknowledged or given up, and the times at which a delivery made another copy."""
     committed, closed, doubled = defaultdict(_first), defaultdict(list), defaultdict(list)
     for number, step in enumerate(trace.journal):
         envelope, dropped = step.envelope, step.step == "lost" and step.fault == "drop"

@@ -1,5 +1,5 @@
-"""Pictures of a run, `timeline`, `flow` and `saga_map`, of two, `compare`, and of many, `matrix`.
-matplotlib and networkx are imported when they are first needed."""
+"""Pictures: of a run (`timeline`, `flow`, `lanes`, `lag`, `load`, `copies`, `saga_map`), of two runs (`compare`), of
+many runs (`matrix`) and of an event store (`as_of`). matplotlib and networkx are imported when first needed."""
 
 from .as_of import as_of
 from .compare import compare

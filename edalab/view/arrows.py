@@ -1,4 +1,4 @@
-"""The arrows of a timeline: straight where nothing stands between, else along the gap between two
+"""The arrows of a timeline: straight if nothing is in the way, otherwise along the gap between two
 lanes. An arrow is a list of corners, which are rounded when it is drawn."""
 
 from bisect import bisect_left, bisect_right
@@ -11,9 +11,9 @@ from .items import Bar, Link, SpanEvent
 if TYPE_CHECKING:
     from .layout import Layout, Row
 
-BAR, TRACK = 18, 4  # px: height of a bar, of the track of an arrow in a gap
-TRACKS = 5  # in a gap, at most
-BESIDE = 4  # px between the upright parts of arrows of two messages
+BAR, TRACK = 18, 4  # px: height of a bar, and of an arrow's track in a gap
+TRACKS = 5  # at most in a gap
+BESIDE = 4  # px between the vertical parts of two messages' arrows
 Corner = tuple[int, int]
 
 
@@ -44,7 +44,7 @@ def route(layout: "Layout", link: Link) -> list[Corner]:
 def _into_lane(
     layout: "Layout", link: Link, row: "Row", goal: "Row", target: Bar | SpanEvent
 ) -> list[Corner]:
-    """Straight down or up, and into the top or the bottom of a bar or a mark."""
+    """The corners of an arrow that runs straight down or up, into the top or bottom of a bar or mark."""
     side = 1 if goal.y > row.y else -1
     on_line = isinstance(target, SpanEvent) and not target.bar
     end = goal.y - side * (6 if on_line else BAR // 2)
@@ -60,7 +60,7 @@ def _into_lane(
 def _along_gap(
     layout: "Layout", link: Link, row: "Row", goal: "Row", target: Bar | SpanEvent
 ) -> list[Corner]:
-    """Along the gap beside the target's lane, and into the target from the left or from the gap."""
+    """The corners of an arrow along the gap next to the target's lane, into its left or its near side."""
     side, left = 1 if row.lane <= goal.lane else -1, target.x - 12
     beside = isinstance(target, Bar) and layout.clear(goal, left - 3, target.x - 2)
     first, others, end = left, range(left - BESIDE, left, BESIDE), goal.y
@@ -78,26 +78,26 @@ def _along_gap(
 
 
 def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
-    """Where an arrow leaves its source upright, to the height `until`."""
+    """The point at which an arrow leaves its source vertically, towards the height `until`."""
     source, side = link.source, 1 if until > row.y else -1
-    begin = row.y + side * (BAR // 2 if source.bar else 4)  # the edge of a bar, or beside a dot
+    begin = row.y + side * (BAR // 2 if source.bar else 4)  # at the edge of a bar, or next to a dot
     return layout.column(source.x, _exits(layout, source), begin, until, link), begin
 
 
 def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:
-    """Each other x at which an arrow may leave the bar of its source."""
+    """The alternative x at which an arrow may leave the bar of its source."""
     if bar := source.bar:
         left, right, others = bar.x, bar.x + bar.w, layout.inner[bar]
         before = [left, *others[: bisect_left(others, source.x)]][-1]
         after = [*others[bisect_right(others, source.x) :], right][0]
-        # Beyond the events beside it in the bar, it would seem to leave at another moment.
+        # First between the neighbouring events: beyond them the moment would look wrong.
         for first, last, px in ((before, after, BESIDE), (before, after, 1), (left, right, BESIDE)):
             yield from range(source.x + px, last, px)
             yield from range(source.x - px, first, -px)
 
 
 def _entries(target: Bar | SpanEvent) -> tuple[int, range]:
-    """The x at which an arrow should go into a target from above or below, and each other one."""
+    """The preferred x at which an arrow enters a target from above or below, and the alternatives."""
     if isinstance(target, SpanEvent):
         return target.x, range(0)
     first = target.x + min(5, target.w // 2)
@@ -105,19 +105,19 @@ def _entries(target: Bar | SpanEvent) -> tuple[int, range]:
 
 
 def _keep_head(layout: "Layout", x: int, goal: "Row", side: int) -> None:
-    """No label may stand on the head of an arrow that goes into a row."""
+    """Keep labels off the head of an arrow that enters a row."""
     y = goal.level(side)
     layout.placer.taken.add((x - 5, y, x + 5, y))
 
 
 def head(corners: list[Corner]) -> str:
-    """Where the head of an arrow points."""
+    """The direction of an arrow's head: r, d or u."""
     before, end = (y for _, y in corners[-2:])
     return "r" if before == end else "d" if end > before else "u"
 
 
 def rounded(corners: list[Corner], radius: int = 6) -> tuple[int, ...]:
-    """A way with its corners rounded: a start, and three points more for each curve."""
+    """A path with rounded corners: a start, and three more points for each cubic curve."""
     flat, here = [*corners[0]], corners[0]
     for corner, after in pairwise(corners[1:]):
         enter, leave = _towards(corner, here, radius), _towards(corner, after, radius)

@@ -1,4 +1,4 @@
-"""`as_of(store, stream, fold)`: a state by when things happened, and as it was believed to be."""
+"""`as_of(store, stream, fold)`: a state over time, by when events happened and by what was known at each moment."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -28,16 +28,16 @@ def as_of(
     until: Any = None,
     width: int = WIDTH,
 ) -> Picture:
-    """A picture of the state of a stream over time (None: of all streams).
+    """A picture of the state of a stream over time, or of all streams if `stream` is None.
 
-    One line shows the state by when things happened, as known today or at the time `as_of`; the
-    other shows what was believed at each moment t: `store.state(…, until=t, as_of=t)`. An event
-    that was recorded late is marked where it happened and where it was recorded.
+    One line shows the state by when events happened, as known today or at the time `as_of`. The
+    other line shows what was believed at each moment t: `store.state(…, until=t, as_of=t)`. An
+    event that was recorded late is marked both where it happened and where it was recorded.
 
-    A state is a number, or None; of any other, `value` (a function of the state) is drawn.
-    `cursor` marks a time. `since` and `until` bound what is drawn, not what is folded: the lines
-    begin at the state to which all events before `since` have led. `width` is in pixels. Raises
-    Misuse for what is no time, and for a `since` that is not before `until`.
+    A state must be a number or None. For any other state, pass `value`, a function of the state.
+    `cursor` marks a time. `since` and `until` limit what is drawn, not what is folded, so the
+    lines begin at the state after all events before `since`. `width` is in pixels. Raises Misuse
+    for an invalid time, and for a `since` that is not before `until`.
 
         as_of(store, "account-7", balance, 0, cursor="2026-03-22")"""
     check_is("as_of", EventStore, STORE, store)
@@ -51,7 +51,7 @@ def as_of(
 
 
 def part_of_time(since: Any, until: Any) -> tuple[int | None, int | None]:
-    """The two bounds of a picture in µs since 1970; None where it is not bound."""
+    """The bounds of a picture in µs since 1970, each None if there is no bound."""
     start = None if since is None else to_microseconds(since, "since=")
     end = None if until is None else to_microseconds(until, "until=", bound=True)
     if start is not None and end is not None and start >= end:
@@ -60,7 +60,7 @@ def part_of_time(since: Any, until: Any) -> tuple[int | None, int | None]:
 
 
 def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
-    """The function that takes of a state what is drawn: a number, or None."""
+    """A function that returns the value to draw for a state: a number, or None."""
     if value is not None and not callable(value):
         raise Misuse(f"value= takes a function of the state, not {shown(value)}")
 

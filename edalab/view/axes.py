@@ -1,4 +1,4 @@
-"""Axes of a chart over time: where a moment and a value stand, the grid, and the lines of values."""
+"""The axes of a chart over time: the positions of moments and values, the grid, and lines of values."""
 
 from collections.abc import Iterable
 from itertools import groupby, pairwise
@@ -15,7 +15,7 @@ _TICK_WIDTH, _TICK_HEIGHT = 70, 34  # px from one tick to the next
 
 
 class Axes:
-    """Maps moments (µs since 1970) and values, numbers or None, to pixels. `window` is the first and
+    """Maps moments (µs since 1970) and values (numbers or None) to pixels. `window` is the first and
     the last moment."""
 
     def __init__(
@@ -34,20 +34,20 @@ class Axes:
         self.right = width - 16
 
     def x(self, at: int) -> int:
-        """Where a moment stands; one outside the window at its edge."""
+        """The x of a moment. A moment outside the window is at its edge."""
         at = min(max(at, self.start), self.end)
         width, part = self.right - self.left, at - self.start
         return round(self.left + width * part / (self.end - self.start))
 
     def y(self, value: Any) -> int:
-        """Where a value stands; None at the bottom."""
+        """The y of a value. None is at the bottom."""
         if value is None:
             return self.bottom
         height, part = self.bottom - self.top, float(value) - self.low
         return round(self.bottom - height * part / (self.high - self.low))
 
     def draw_grid(self, scene: Scene, calendar: Calendar, words: bool = True) -> None:
-        """Draw the grid with the values at its left and, with `words`, the moments below it."""
+        """Draw the grid with the values to its left and, if `words`, the moments below it."""
         for number, name in self.ticks:
             if self.low <= number <= self.high:
                 y = self.y(number)
@@ -62,7 +62,7 @@ class Axes:
     def steps(
         self, first: Any, changes: Iterable[tuple[int, Any]], end: int, kind: str, name: str
     ) -> list[Polyline]:
-        """A line from step to step until `end`; where the value is None there is none."""
+        """The step line of a value until `end`, with gaps at None, as one polyline for each part."""
         changes = [(at, value) for at, value in changes if at <= end]
         first = [first, *(value for at, value in changes if at <= self.start)][-1]
         texts = [value_text(first), *(f"{at} {value_text(value)}" for at, value in changes)]
@@ -77,26 +77,26 @@ class Axes:
         return [_polyline(line, kind, name, text) for line in lines if line]
 
     def line(self, points: Iterable[tuple[int, Any]], kind: str, name: str) -> Polyline:
-        """A line from point to point (moment, value)."""
+        """A straight line through points (moment, value)."""
         points = list(points)
         text = f"{name}: " + ", ".join(f"{at} {value_text(value)}" for at, value in points)
         return _polyline([(self.x(at), self.y(value)) for at, value in points], kind, name, text)
 
 
 def value_text(value: Any) -> str:
-    """A value as a picture writes it."""
+    """The text of a value in a picture."""
     return "none yet" if value is None else number_text(value)
 
 
 def number_text(value: Any) -> str:
-    """A number as people write it."""
+    """The text of a number, with thousands separators and at most a few decimals."""
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{float(value):.3g}"
 
 
 def _span(values: list[float]) -> tuple[float, float]:
-    """From the lowest value to the highest; from 0 where that is near, so that heights compare."""
+    """The lowest and the highest value, or 0 as the lowest if it is near, so that heights compare."""
     low, high = min(values), max(values)
     if 0 < low <= 0.6 * high:
         return 0.0, high
@@ -106,7 +106,7 @@ def _span(values: list[float]) -> tuple[float, float]:
 
 
 def _round_numbers(low: float, high: float, most: int, whole: bool) -> list[tuple[float, str]]:
-    """About `most` round numbers (`whole` ones) that enclose these two, and their texts."""
+    """At most about `most` round numbers that enclose `low` and `high`, with their texts."""
     power = 10.0 ** floor(log10((high - low) / most))
     size = next(n * power for n in (1, 2, 5, 10, 20) if n * power * most >= high - low)
     size = max(size, 1.0) if whole else size

@@ -1,7 +1,7 @@
-"""The time axis of a timeline: linear where that keeps all moments apart. Else it is stretched
-where much happens, and left out where nothing does for long; both are marked.
+"""The time axis of a timeline. It is linear if that keeps all moments apart. Otherwise, busy parts
+are stretched and long empty parts are cut out, and both are marked.
 
-A lab mixes 10 ms hops with 5 s time-outs. To scale, all that matters would be one thick line."""
+A run mixes 10 ms hops with 5 s timeouts. To scale, the hops would be one thick line."""
 
 from bisect import bisect_right
 from itertools import chain, pairwise
@@ -11,12 +11,12 @@ from operator import mul
 from ..text import seconds, text_width
 from .scene import Box, Label, Line, Scene
 
-HOP = 16  # px that a gap between two instants has at least, where there is room
-_APART = 11  # px: moments that are as far apart as this are told apart on a linear axis
-CUT = 150  # px of a gap that is cut short, at most
+HOP = 16  # px: least gap between two instants, if there is room
+_APART = 11  # px between moments that can be distinguished on a linear axis
+CUT = 150  # px: greatest width of a gap that is cut
 _SLIT = 7  # px of the slit that marks a cut
-_LITTLE = 0.06  # of the axis: as much may be stretched before a cut is worth it
-_STRETCHED = 1.2  # times the px per ms of the least stretched gap: from there on it is marked
+_LITTLE = 0.06  # share of the axis that may be stretched before a cut is worthwhile
+_STRETCHED = 1.2  # times the scale of the least stretched gap: from here on it is marked
 _STEPS = (
     *(digit * power for power in (1, 10, 100, 1000) for digit in (1, 2, 5)),
     *(10_000, 20_000, 60_000, 300_000, 600_000, 3_600_000),
@@ -25,22 +25,22 @@ Gap = tuple[int, int]  # ms from, ms to
 
 
 class Axis:
-    """Maps ms to x. `instants` are the times of what happens, each with the px it needs there."""
+    """Maps ms to x. `instants` maps each time at which something happens to the px needed there."""
 
     def __init__(self, instants: dict[int, int], left: int, right: int):
         self.times = sorted(instants)
         rooms = [instants[time] for time in self.times]
-        # How much of what they need the instants get.
+        # The fraction of the needed px that the instants get.
         self.shrunk = min(1.0, 0.6 * (right - left) / (sum(rooms) or 1))
         cut: set[int] = set()
         widths = _linear(self.times, rooms, right - left)
-        if widths:  # what an instant needs has room before the next one
+        if widths:  # the needed px fit before the next instant
             rooms, self.shrunk = [0] * len(rooms), 1.0
         else:
             room = right - left - sum(rooms) * self.shrunk
             widths, cut = _widths(self.times, room)
         self.starts: dict[int, float] = {}  # x at which each instant begins
-        self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
+        self.ends: dict[int, float] = {}  # x at which its own px end
         self.cuts: list[Gap] = []
         x, widths = float(left), [*widths, 0.0]
         for number, time in enumerate(self.times):
@@ -60,7 +60,7 @@ class Axis:
         self.scale = fsum(map(mul, shown, scales.values())) / (sum(shown) or 1)
 
     def x(self, time: int, rank: float = 0) -> int:
-        """Where a time stands; `rank` px further on for what comes later in the same instant."""
+        """The x of a time, plus `rank` px for an item that is later in the same instant."""
         if time in self.starts:
             return round(self.starts[time] + rank * self.shrunk)
         if time < self.times[0]:
@@ -69,7 +69,7 @@ class Axis:
             return self.end
         at = bisect_right(self.times, time)
         before, after = self.times[at - 1], self.times[at]
-        if (before, after) in self.cuts:  # somewhere in the time that is left out
+        if (before, after) in self.cuts:  # within the time that is cut out
             return round(self.ends[before] + self.starts[after]) // 2
         share = (time - before) / (after - before)
         return round(self.ends[before] + share * (self.starts[after] - self.ends[before]))
@@ -79,9 +79,9 @@ class Axis:
         return [round(self.ends[start] + self.starts[end]) // 2 for start, end in self.cuts]
 
     def draw(self, scene: Scene, top: int, bottom: int, right: int, below: int = 14) -> None:
-        """Draw the grid and the cuts from `top` to `bottom`, and the times so many px `below` it. A
-        cut goes through all that lasts meanwhile; thick lines say where time is stretched, each by
-        another factor than the one before."""
+        """Draw the grid and the cuts from `top` to `bottom`, and the times `below` px lower. A cut runs
+        through everything that lasts across it. Each thick line marks a part of the axis that is
+        stretched by a factor of its own."""
         for middle, (start, end) in zip(self.slits(), self.cuts, strict=True):
             words = f"{seconds(end - start)} left out"
             slit = Box(middle - _SLIT // 2, top, _SLIT, bottom - top, "break", words)
@@ -97,8 +97,8 @@ class Axis:
         draw_times(scene, self.ticks(), (top, bottom, right), below)
 
     def ticks(self) -> list[tuple[int, str]]:
-        """Places for labels, with the words: first the ends of all, of cuts and of what is
-        stretched; then round times, where there is room."""
+        """The labels as (x, text): first the ends of the axis, of cuts and of stretched parts, then
+        round times if there is room."""
         first, last = self.times[0], self.times[-1]
         times = [first, last, *chain(*self.cuts), *chain(*self.stretched)]
         for step in _STEPS:
@@ -118,8 +118,8 @@ class Axis:
 def draw_times(
     scene: Scene, ticks: list[tuple[int, str]], bounds: tuple[int, int, int], below: int
 ) -> None:
-    """Draw the grid of times within top, bottom and right, and so many px `below` it the times, as
-    far as there is room; none where it is 0."""
+    """Draw the grid of times within `bounds` (top, bottom, right) and, `below` px lower, the times
+    that have room. If `below` is 0, draw no times."""
     (top, bottom, right), last = bounds, -100
     for x, text in ticks:
         half = text_width(text, 10) // 2
@@ -131,8 +131,8 @@ def draw_times(
 
 
 def _stretched(scales: dict[Gap, float]) -> list[Gap]:
-    """The gaps that are stretched beside the one with the fewest px per ms; those with about the
-    same scale are one."""
+    """The gaps that are stretched relative to the gap with the fewest px per ms. Adjacent gaps of
+    about the same scale are merged."""
     found: list[Gap] = []
     least, before = min(scales.values(), default=1.0), 0.0
     for (time, later), scale in scales.items():
@@ -148,7 +148,7 @@ def _stretched(scales: dict[Gap, float]) -> list[Gap]:
 
 
 def _linear(times: list[int], rooms: list[int], room: float) -> list[float]:
-    """The px of each gap on a linear axis; none where moments would not be told apart."""
+    """The px of each gap on a linear axis, or none if moments could not be distinguished."""
     if len(times) < 2:
         return []
     scale = (room - rooms[-1]) / (times[-1] - times[0])
@@ -158,7 +158,7 @@ def _linear(times: list[int], rooms: list[int], room: float) -> list[float]:
 
 
 def _widths(times: list[int], room: float) -> tuple[list[float], set[int]]:
-    """The px of each gap, and which are cut short."""
+    """The px of each gap, and the numbers of the gaps that are cut."""
     gaps = [later - time for time, later in pairwise(times)]
     if not gaps:
         return [], set()
@@ -170,23 +170,23 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int]]:
         kept = sorted(gap for number, gap in enumerate(gaps) if number not in cut)
         scale, short = _scale(kept, room - width * len(cut), least)
         if len(cut) == len(gaps) or short < len(gaps) / 5 or short * least < _LITTLE * room:
-            break  # little has to be stretched
+            break  # few gaps have to be stretched
         longest = by_length[len(cut)]
         shorter = [gap for gap in gaps if 2 * gap < gaps[longest]]
         if gaps[longest] * scale < max(1.2 * CUT, 0.16 * room):
-            break  # no empty time takes much of the picture
+            break  # no empty time takes up much of the picture
         if gaps[longest] < 4 * max(shorter, default=gaps[longest]):
-            break  # it is not of another order than the rest
+            break  # it is not much longer than the others
         cut.add(longest)
     px = (max(least, scale * gap) for gap in gaps)
     widths = [width if number in cut else gap for number, gap in enumerate(px)]
-    total = fsum(widths)  # not sum(): from Python 3.12 on that rounds in another way
+    total = fsum(widths)  # not sum(), which rounds differently since Python 3.12
     return [width * room / total for width in widths], cut
 
 
 def _scale(gaps: list[int], room: float, least: float) -> tuple[float, int]:
-    """px per ms such that the gaps (shortest first), of `least` px at least, fill the room; and how
-    many were stretched."""
+    """The px per ms with which the gaps (shortest first), each at least `least` px, fill the room, and
+    the number of gaps that are stretched to `least`."""
     left, total = room, sum(gaps)
     for number, gap in enumerate(gaps):
         if total and gap * left / total >= least:

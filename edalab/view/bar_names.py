@@ -1,5 +1,5 @@
-"""The names of the bars of a timeline: the type of a message, and what tells it apart from others of
-its type in the picture; and where there is room for them."""
+"""The names of a timeline's bars: the type of the message, with values that distinguish it from others
+of its type in the picture; and the places of these names."""
 
 import re
 from collections import defaultdict
@@ -16,14 +16,14 @@ from .scene import Label
 if TYPE_CHECKING:
     from .layout import Layout, Row
 
-_LETTERS = 16  # of a key or a value in a name, at most
-_VALUES = 2  # in a name, at most
-_TYPE = 50  # px that the type is shortened to
-OVER = 8  # px of a bar that the name of the one beside it may reach over
-_NEXT = 40  # px between two attempts that stand beside each other
-_BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
-_CROWD = 100  # bars: of more only those with words of their own are named
-_LONG = 40  # px of a bar
+_LETTERS = 16  # at most in a key or a value of a name
+_VALUES = 2  # at most in a name
+_TYPE = 50  # px of a shortened type
+OVER = 8  # px by which a name may reach over the next bar
+_NEXT = 40  # px between two attempts that are next to each other
+_BESIDE_HEAD = 15  # px from the left of a bar to words next to an arrow that enters it
+_CROWD = 100  # bars: if there are more, only those with words are named
+_LONG = 40  # px of a long bar
 _ORDINALS = {"2": "nd", "3": "rd"}
 _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
 
@@ -31,11 +31,11 @@ _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
 class Title(NamedTuple):
     """The name of a bar.
 
-    short: the type of the message, and what tells it apart from others.
-    long: with all that is worth saying of the message.
-    brief: without the type.
-    outcomes: the short and the brief name with what came of the handling, where it is known.
-    shorter: what is left of the name for want of room, never without what tells it apart."""
+    short: the type of the message, with the values that distinguish it from others.
+    long: the short name with further values.
+    brief: the short name without the type.
+    outcomes: the short and the brief name with the outcome of the handling, if it is known.
+    shorter: abbreviated names for little room, which keep the distinguishing values."""
 
     short: str
     long: str
@@ -48,8 +48,8 @@ class Title(NamedTuple):
 
 
 def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
-    """The names of all bars of a picture of a run. A message has the same name in all lanes, with its
-    version if the run has a newer one than 1."""
+    """The names of all bars in a picture of a run. A message has the same name in all lanes. It has its
+    version if the run has one above 1."""
     messages = {id(step.envelope): step.envelope for step in journal if step.envelope}
     newer = {envelope.type for envelope in messages.values() if _version(envelope) > 1}
     alike: defaultdict[str, list[Bar]] = defaultdict(list)
@@ -82,9 +82,15 @@ def _version(envelope: Envelope) -> int:
 
 
 def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]], list[list[str]]]:
+<<<<<<< HEAD
     """The values that tell messages of one type apart, and all that are worth saying, as lists with
     a value for each message: the key, or else the first fields that differ, and last the version. Of
     a single message it is its key, and what its sender chose in place of a default."""
+=======
+    """Two lists of columns, each with a value for every message of a type: values that distinguish the
+    messages (the key, or else the first fields that differ), and values that may be added. If all
+    messages are equal, these are the key and the fields that differ from their defaults."""
+>>>>>>> main
     keys = [_text("", envelope.subject) for envelope in envelopes]
     data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
     versions = [_version(envelope) for envelope in envelopes]
@@ -102,7 +108,7 @@ def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]
         return last, [*more[:_VALUES], *last]
     columns = {"": keys} | {name: [_text(name, one.get(name)) for one in data] for name in data[0]}
     differ: dict[str, list[str]] = {}
-    for name, column in columns.items():  # the key is also a field: it stands in a name once
+    for name, column in columns.items():  # the key is also a field, and is named once
         if len(set(column)) > 1 and column not in differ.values():
             differ[name] = column
     enough = [name for name, column in differ.items() if len(set(column)) == apart]
@@ -118,14 +124,14 @@ def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]
 
 
 def _text(field: str, value: object) -> str:
-    """A value in a few letters, or none."""
+    """The text of a value, or "" if it is too long."""
     text = clean(value) if isinstance(value, str | int | float) else ""
     return ("v" if field == "version" else "") + text if len(text) <= _LETTERS else ""
 
 
 def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
-    """Name each bar where it begins, or where it ends; not over or under another bar of its row,
-    and those of a type at one side, if there is room. Return the names with their labels."""
+    """Write the name of each bar at its beginning or end, not above or below another bar of its row,
+    and on one side for all bars of a type if there is room. Return the names with their labels."""
     crowded = len(layout.drawn.bars) > _CROWD
     rows: defaultdict[Row, list[Bar]] = defaultdict(list)
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
@@ -137,7 +143,7 @@ def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
             before, end = bars[number - 1] if number else None, number + 1
             again = before is not None and before.envelope is bar.envelope
             while not again and end < len(bars) and bars[end].envelope is bar.envelope:
-                end += 1  # the first may be named over those after it
+                end += 1  # the first name may reach over the following attempts
             last = bars[end - 1]
             bar.span = before.span if before and again else (bar.x, last.x + last.w)
             after = bars[end] if end < len(bars) else None
@@ -149,8 +155,8 @@ def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
 
 
 def _write_alike(placer: LabelPlacer, names: list["_Name"]) -> list[Label | None]:
-    """Write the names of the bars of a type in a row where these begin: all above or all below, if
-    need be with the first word of the type only; or else each where it has room."""
+    """Write the names of a row's bars of one type at their beginnings, all above or all below, if
+    necessary with only the first word of the type. Otherwise write each one where it has room."""
     tries = [(level, False) for level in (1, 2, -1, -2)]
     if len(names) > 2:
         tries[1:1] = [(level, True) for level in (1, -1)]
@@ -161,7 +167,7 @@ def _write_alike(placer: LabelPlacer, names: list["_Name"]) -> list[Label | None
 
 
 def lengthen(placer: LabelPlacer, written: list[tuple["_Name", Label | None]]) -> None:
-    """Write long names in place of the short ones, where all those of a type have room for it."""
+    """Replace the short names of a type by the long ones if all of them have room."""
     alike: defaultdict[str, list[tuple[_Name, Label | None]]] = defaultdict(list)
     for name, label in written:
         if name.texts[0] == name.title.short != name.title.long:
@@ -178,8 +184,8 @@ def lengthen(placer: LabelPlacer, written: list[tuple["_Name", Label | None]]) -
 
 
 class _Name:
-    """The name of a bar between the one before it and the one after it in its row; `texts` are what
-    it may say, at best the first."""
+    """The name of a bar, placed between its neighbours in the row. `texts` are the possible texts, the
+    best one first."""
 
     def __init__(
         self, layout: "Layout", row: "Row", before: Bar | None, bar: Bar, after: Bar | None
@@ -189,18 +195,18 @@ class _Name:
         self.right = (after.x if after else layout.right) + OVER
         self.texts = [*self.title.outcomes, self.title.short] + [self.title.brief] * bool(bar.words)
         self.attempt = ""
-        if bar.words and bar.span[0] < bar.x:  # beside an attempt of it less has to be said
+        if bar.words and bar.span[0] < bar.x:  # next to another attempt, a shorter text is enough
             self.texts = [bar.words] if bar.x - self.left < _NEXT else [*self.texts, bar.words]
             self.attempt = bar.words.partition("attempt ")[2]
         if len(self.attempt) == 1:
             self.texts.append(self.attempt + _ORDINALS.get(self.attempt, "th"))
-        # Over what comes next it would seem the name of that.
+        # Above the next bar it would look like that bar's name.
         other = after and after.envelope.type != bar.envelope.type and after.w > _LONG
         self.tight = bool(other or self.attempt)
 
     def at_level(self, level: int, abbreviated: bool) -> tuple[list[str], str, list[Place]]:
-        """The texts that may begin at the bar in a line of labels; near it, those that end before
-        the next bar."""
+        """The texts that may begin at the bar in a line of labels, for `place_all`. In the nearest
+        line, only texts that end before the next bar."""
         x, texts = self.bar.x, self.texts
         if abbreviated and not self.bar.words:
             texts = self.title.shorter[:1]
@@ -209,8 +215,8 @@ class _Name:
         return texts, self.bar.kind, [(x, self.row.level(level), "start")]
 
     def spots(self, text: str) -> list[Place]:
-        """Where a text near the bar stays between those beside it: it begins or ends with the bar,
-        or stands beside an arrow that goes into it."""
+        """The places near the bar at which a text stays between its neighbours: at the bar's beginning
+        or end, or next to an arrow that enters it."""
         width, x, end = text_width(text, 11, True), self.bar.x, self.bar.x + self.bar.w
         beside = x + _BESIDE_HEAD
         places = [(x, x, "start"), (end - width, end, "end"), (beside, beside, "start")]
@@ -222,7 +228,7 @@ class _Name:
         ]
 
     def write(self, placer: LabelPlacer) -> Label | None:
-        """Write the name where there is room for it, rather where the bar begins."""
+        """Write the name where there is room, preferably at the beginning of the bar."""
         x, kind = self.bar.x, self.bar.kind
         spots = {text: places for text in self.texts if (places := self.spots(text))}
         for text, places in spots.items():

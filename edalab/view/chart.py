@@ -1,4 +1,4 @@
-"""A chart of boxes and arrows: from left to right, and back in a row below where that gets too wide."""
+"""A chart of boxes and arrows from left to right, continued in a row below if it gets too wide."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from .scene import WIDTH, Arrow, Box, Label, Scene
 from .theme import LABELS
 
 MARGIN, NARROWEST = 16, 420  # px
-_LINE, _TEXT = 13, 14  # px from one line to the next in a box, and at an arrow
+_LINE, _TEXT = 13, 14  # px between lines in a box, and between lines at an arrow
 _NODES = ("client", "service", "struck service")
 _LEGEND = (  # kinds of boxes and arrows, and what they mean
     ("service", "green: service"), ("topic", "round: topic"), ("queue", "dashed box: queue"), ("count, struck count", "×: how many messages"),
@@ -24,7 +24,7 @@ Stop = tuple[int, int, int]  # across, along, and the layer
 
 
 class Edge(NamedTuple):
-    """An arrow from box to box, with lines of text."""
+    """An arrow between two boxes, with lines of text."""
 
     source: str
     target: str
@@ -44,23 +44,23 @@ class Edge(NamedTuple):
 
 
 class _Fan(NamedTuple):
-    """The arrows that end at the same side of a box as an edge does. They turn near that box, and are
-    straight at their other ends, where their texts have room."""
+    """The arrows at one side of a box. They turn near that box, and are straight at their other ends,
+    where their texts have room."""
 
     count: int
-    out: bool  # they leave the box
+    out: bool  # whether they leave the box
 
     @property
     def turn(self) -> int:
-        """The px in which they turn."""
+        """The px needed for their turn."""
         return 24 + 5 * self.count
 
 
 class Chart:
-    """A chart of boxes (id -> kind, lines of text) and edges, drawn into a `scene`: its `boxes` by id,
-    and the `labels` of each edge. `below` is the room (width and height in px) that a box has below
-    its lines for what else is to stand in it. With `captions`, which follow the legend, there is room
-    for one more line at `caption`, above it."""
+    """A chart of boxes (id -> kind, lines of text) and edges, drawn into a `scene`. `boxes` are the
+    boxes by id, `labels` those of each edge. `below` maps a box to the room (width and height in px)
+    to keep free below its lines. `captions` follow the legend and reserve one more line above it,
+    at the height `caption`."""
 
     def __init__(
         self,
@@ -100,13 +100,13 @@ class Chart:
         return Node(layer, w, h, h)
 
     def _make_room(self, nodes: dict[str, Node]) -> None:
-        """Keep boxes so far apart that the texts of arrows have room at them."""
+        """Reserve room between boxes for the texts of their arrows."""
         for edge, fan in zip(self._edges, self._fans, strict=True):
             node = nodes[edge.target if fan.out else edge.source]
             node.room = max(node.room, edge.size()[1] - 14)
 
     def _gaps(self, depth: dict[str, int]) -> dict[int, int]:
-        """The px behind each layer for the arrows that pass there."""
+        """The px to the right of each layer for the arrows that pass there."""
         gaps: dict[int, int] = {}
         for edge, fan in zip(self._edges, self._fans, strict=True):
             low, high = sorted((depth[edge.source], depth[edge.target]))
@@ -149,7 +149,7 @@ class Chart:
         self._write_lines(places)
 
     def _write_lines(self, places: list[list[Place]]) -> None:
-        """Write the lines of the arrows, each first line at one of its places, the others below."""
+        """Write the texts of the arrows: the first line at one of its places, the others next to it."""
         scene, lines = self.scene, max((len(edge.lines) for edge in self._edges), default=0)
         placer = LabelPlacer(scene, (2, 0, scene.width - 2, scene.height + _TEXT * lines))
         for box in scene.bars:
@@ -157,7 +157,7 @@ class Chart:
         for x, y in [arrow.points[-2:] for arrow in scene.arrows if arrow.head]:
             placer.taken.add((x - 9, y - 9, x + 9, y + 9))
         self.labels: list[list[Label]] = [[] for _ in self._edges]
-        for number in range(lines):  # the counts first: no other line takes their places
+        for number in range(lines):  # counts first, so that no other line takes their places
             for edge, labels, spots in zip(self._edges, self.labels, places, strict=True):
                 if not len(labels) == number < len(edge.lines):
                     continue
@@ -170,7 +170,7 @@ class Chart:
                     scene.height = max(scene.height, label.y + _TEXT)
 
     def _ports(self, ways: list[list[Node]]) -> dict[tuple[int, Node], int]:
-        """Where on the side of a box each arrow ends (px from its middle): not all in one point."""
+        """The offset (px from the middle) at which each arrow meets the side of a box."""
         sides: dict[tuple[Node, bool], list[tuple[int, int]]] = {}
         for number, way in enumerate(ways):
             for end, after in ((way[0], way[1]), (way[-1], way[-2])):
@@ -183,7 +183,7 @@ class Chart:
         return ports
 
     def _stops(self, way: list[Node], first: int, last: int, edge: Edge, fan: _Fan) -> list[Stop]:
-        """Where a way begins and ends, and where it is straight in between."""
+        """The stops of an arrow: its ends, and the ends of its straight parts."""
         step = 1 if way[-1].layer > way[-2].layer else -1
         begin, end = way[0], way[-1]
         stops = [(begin.across + first, begin.along + step * begin.length // 2, begin.layer)]
@@ -197,7 +197,7 @@ class Chart:
         return stops
 
     def _curve(self, one: Stop, other: Stop) -> list[Point]:
-        """The points of the curve between two stops; from row to row it turns beside both."""
+        """The points of the curve between two stops. From one row to another it turns at their side."""
         (x, y), (to_x, to_y) = self._spot(*one), self._spot(*other)
         rows = sorted(self._rows.row[layer] for *_, layer in (one, other))
         if rows[0] == rows[1]:
@@ -213,7 +213,7 @@ class Chart:
 
 
 def _labels(kind: str, lines: list[str]) -> list[Label]:
-    """The lines of a box, as far as they have room, without a place."""
+    """The labels of a box's lines, shortened to fit and not placed yet."""
     kinds = ["node" if kind in _NODES else "channel"] + ["detail"] * (len(lines) - 1)
     looks = [LABELS[kind] for kind in kinds]
     words = [shorten(t, 200, look.size, look.bold) for t, look in zip(lines, looks, strict=True)]
@@ -224,7 +224,7 @@ def _labels(kind: str, lines: list[str]) -> list[Label]:
 def _depths(
     boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: list[str]
 ) -> dict[str, int]:
-    """Services on even layers and channels on odd ones, as far from the start as the first message had to go."""
+    """The layer of each box: its distance from the start along the arrows, or the last layer if it has none."""
     reached: dict[str, list[str]] = {}
     for edge in edges:
         reached.setdefault(edge.source, []).append(edge.target)
@@ -234,7 +234,7 @@ def _depths(
     for start in sorted(senders, key=lambda name: name != "client" and name in into):
         if start not in depth:
             depth[start], queue = 0, [start]
-            for name in queue:  # breadth first; the queue grows
+            for name in queue:  # breadth first: it grows in the loop
                 for other in reached.get(name, ()):
                     if other not in depth:
                         depth[other] = depth[name] + 1
@@ -242,7 +242,7 @@ def _depths(
     last = max(depth.values(), default=0)
     depth |= {name: last for name in boxes if name not in depth}
     for edge in edges:
-        if boxes[edge.source][0] == "question":  # one that leads back stands on its way back
+        if boxes[edge.source][0] == "question":  # before its asker, if it leads back
             askers = [depth[other.source] for other in edges if other.target == edge.source]
             if depth[edge.target] < min(askers):
                 depth[edge.source] = min(askers) - 1
@@ -250,7 +250,7 @@ def _depths(
 
 
 def _fans(edges: list[Edge], depth: dict[str, int]) -> list[_Fan]:
-    """For each edge the larger of the fans at its two ends."""
+    """The larger of the fans at the two ends of each edge."""
 
     def sides(edge: Edge) -> tuple[tuple[str, bool], tuple[str, bool]]:
         source, target = depth[edge.source], depth[edge.target]
@@ -262,7 +262,7 @@ def _fans(edges: list[Edge], depth: dict[str, int]) -> list[_Fan]:
 
 
 def _along(curve: list[Point]) -> Iterator[Place]:
-    """Where the text of an arrow may stand: on this curve, near its middle, or beside it."""
+    """The places for the text of an arrow: on the curve near its middle, or next to it."""
     for shift, anchor in ((0, "middle"), (8, "start"), (-8, "end"), (18, "start"), (-18, "end")):
         for part in (8, 9, 7, 10, 6, 11, 5):
             x, y = point_on(curve, part / 16)
@@ -270,7 +270,7 @@ def _along(curve: list[Point]) -> Iterator[Place]:
 
 
 def point_on(curve: Sequence[Point], t: float) -> Point:
-    """The point of a cubic curve at a part of its way, from 0 to 1."""
+    """The point of a cubic curve at parameter `t`, from 0 to 1."""
     u = 1 - t
     weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
     x, y = (

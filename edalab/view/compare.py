@@ -1,5 +1,5 @@
-"""`compare(run, other)`: two runs one above the other, where they first differ, and what their
-tables hold at the end."""
+"""`compare(run, other)`: two runs, one above the other, with their first difference and the
+differences between their tables at the end."""
 
 from ..errors import Misuse, shown
 from ..sim.run import Run
@@ -15,8 +15,12 @@ from .timeline import LEGEND, caption_of, lanes_of, mark_cursor
 
 MARGIN = 16
 Part = tuple[str | None, float | None, float | None]  # story, start and end, as `choose` takes them
+<<<<<<< HEAD
 _TABLES, _ROWS = 6, 4  # that differ and are shown; and of each, rows of a run
 _REACHES = 1, 0.3, 0.1, 0.03  # s before and after the first difference, until that is few enough
+=======
+_TABLES, _ROWS = 6, 4  # at most shown: tables that differ, and rows of each run
+>>>>>>> main
 _LISTS = ("lanes", "lines", "spans", "arrows", "bars", "labels", "marks")
 
 
@@ -31,16 +35,16 @@ def compare(
     end: float | None = None,
     width: int = WIDTH,
 ) -> Picture:
-    """Two runs of one workload, such as without and with a fault, or before and after a fix: one
-    above the other, with the first difference marked and named, and below them what differs in the
-    tables at the end.
+    """A picture that compares two runs of one workload, for example without and with a fault, or
+    before and after a fix. It shows their timelines one above the other, with a line at the first
+    difference, and below them the differences between the tables at the end.
 
         compare(simulate(shop, orders), simulate(shop, orders, faults=[fault]))
         compare(old, new, names=("before", "after"))
 
-    A line shows where the runs first differ. `names` stand in the headings; `correlation`, `start`,
-    `end` and `cursor` are as `timeline` takes them. Of large runs the story that differs first is
-    shown. Raises Misuse for what is no run."""
+    `names` appear in the headings. `correlation`, `start`, `end` and `cursor` have the same meaning
+    as for `timeline`. If a run is large, only the story that differs first is shown. Raises Misuse
+    for anything that is not a run."""
     for one in (run, other):
         check_run("compare", one, "pass the run")
     check_seconds(cursor=cursor, start=start, end=end)
@@ -56,7 +60,7 @@ def draw(
     cursor: float | None,
     width: int,
 ) -> Picture:
-    """The picture of a comparison: of a part, as `choose` takes it."""
+    """The picture of a comparison, limited to the `part` that `choose` would select."""
     excerpts = _excerpts(comparison, part)
     scene = Scene(width, 0)
     y = _write_sentences(scene, comparison)
@@ -92,11 +96,18 @@ def draw(
 # -- what is shown
 
 
+<<<<<<< HEAD
 def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
     """The same part of both runs: of large ones the story that differs first, or where a run does
     not have that story, what both did near that time."""
     first, parts, runs = comparison.first, [part], comparison.runs
     if part == (None, None, None) and first and any(map(is_large, runs)):
+=======
+def _excerpts(comparison: Comparison, part: Part) -> tuple[Excerpt, Excerpt]:
+    """The excerpts of the same part of both runs."""
+    first = comparison.first
+    if part == (None, None, None) and first and any(map(is_large, comparison.runs)):
+>>>>>>> main
         near = first.time / 1000
         parts = [(None, max(0, near - reach), near + reach) for reach in _REACHES]
         if first.story and all(first.story in story_names(run.journal) for run in runs):
@@ -115,6 +126,7 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
     for run in runs:
         try:
             found.append(choose(run, *part))
+<<<<<<< HEAD
         except Misuse as misuse:
             misuses.append(misuse)
             ended = part[1] is not None and part[1] * 1000 > run.end
@@ -127,13 +139,28 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
 
 def _is_long(excerpt: Excerpt) -> bool:
     return sum(row.step == "handle" for row in excerpt.rows) > MOST
+=======
+        except Misuse:  # one of the runs may lack that story
+            if found == [None]:
+                raise
+            found.append(None)
+    excerpts = [excerpt for excerpt in found if excerpt]
+    first, last = min(e.first for e in excerpts), max(e.last for e in excerpts)
+    one, other = (
+        excerpt._replace(first=first, last=last)
+        if excerpt
+        else Excerpt(run, [], "nothing, for this run has no such part", first, last)
+        for run, excerpt in zip(comparison.runs, found, strict=True)
+    )
+    return one, other
+>>>>>>> main
 
 
 # -- words and marks
 
 
 def _write_sentences(scene: Scene, comparison: Comparison) -> int:
-    """What the runs are of and where they differ. Return where that ends."""
+    """Write the seeds if they differ, and the first difference. Return the y below."""
     y, room = 18, scene.width - 2 * MARGIN
     title = f"{comparison.setting} {comparison.sentence}".strip()
     for line in wrapped(title.split(" "), " ", room * 6 // 7, 14):
@@ -146,7 +173,7 @@ def _write_sentences(scene: Scene, comparison: Comparison) -> int:
 
 
 def _outcome(comparison: Comparison) -> str:
-    """What became of the difference in the tables."""
+    """A sentence about the tables at the end."""
     lasting = comparison.lasting
     if lasting is not None:
         return f"From {seconds(lasting.time)} on a table differs: {lasting.sentence}."
@@ -156,7 +183,7 @@ def _outcome(comparison: Comparison) -> str:
 
 
 def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int) -> int:
-    """Which run it is, what struck it, and how much of it is hidden. Return where that ends."""
+    """Write which run it is, its faults, and how much is hidden. Return the y below."""
     title = ("First run", "Second run")[which] + (f": {clean(name, 60)}" if name else "")
     scene.labels.append(Label(MARGIN, y, title, "node"))
     x = MARGIN + text_width(title, 12, True) + 12
@@ -174,7 +201,7 @@ def _write_empty(scene: Scene, layout: Layout, excerpt: Excerpt) -> None:
 
 
 def _mark_difference(scene: Scene, time: int, layouts: list[Layout], top: int) -> None:
-    """A line through both timelines where the runs first differ, with its words at the top."""
+    """Draw a line through both timelines at the first difference, with its text at the top."""
     text, x = f"first difference, {seconds(time)}", layouts[0].axis.x(time)
     pill, label = scene.pill(x, top, text, "difference")
     pill.tip = text
@@ -185,7 +212,7 @@ def _mark_difference(scene: Scene, time: int, layouts: list[Layout], top: int) -
 
 
 def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
-    """The rows that only one run has. Return where that ends."""
+    """Write the rows that only one run has. Return the y below."""
     if not tables:
         return y
     width = (scene.width - 2 * MARGIN) // 3
@@ -212,7 +239,7 @@ def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
 
 
 def _brief(table: TableDifference, room: int) -> TableDifference:
-    """Where rows are too long, the table with its first column and those that differ."""
+    """The table with only its first column and those that differ, if its rows are too long."""
     (one, other), number = table.rows, len(table.columns)
     long = any(text_width(words_of(row), 11) > room for row in one + other)
     alike = {len(row) for row in one + other} == {number} and not table.shared & {*one, *other}
@@ -225,14 +252,19 @@ def _brief(table: TableDifference, room: int) -> TableDifference:
 
 
 def _rows(rows: list, table: TableDifference) -> list[str]:
-    """The rows that one run has more than the other, as lines."""
+    """The lines of text for the rows that one run has and the other lacks."""
     lines = [words_of(row) + " (once more)" * (row in table.shared) for row in rows[:_ROWS]]
     more = [f"and {counted(len(rows) - _ROWS, 'more row')}"] if len(rows) > _ROWS else []
     return [*lines, *more] or ["–"]
 
 
+<<<<<<< HEAD
 def _describe(scene: Scene, comparison: Comparison, excerpts: list[Excerpt]) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
+=======
+def _describe(scene: Scene, comparison: Comparison, excerpts: tuple[Excerpt, Excerpt]) -> None:
+    """Set the picture's description in one line and its alternative text."""
+>>>>>>> main
     when = f"{seconds(excerpts[0].first)} to {seconds(excerpts[0].last)}"
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     words = " ".join(filter(None, (comparison.setting, comparison.sentence, _outcome(comparison))))

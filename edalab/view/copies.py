@@ -1,4 +1,4 @@
-"""`copies(run, select)`: a value that several services keep, over time, and when their copies differ."""
+"""`copies(run, select)`: a value that several services store, over time, and the times at which their copies differ."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -18,9 +18,9 @@ from .picture import Picture, check_run
 from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Polyline, Scene
 
-_HEIGHT, _ROW = 150, 18  # px of the chart, and of a row of outages
+_HEIGHT, _ROW = 150, 18  # px: height of the chart, and of a row of outages
 _KINDS = ("was", "believed", "difference")  # of the lines
-_MOST_LEVELS = 10  # of texts that are written beside the chart
+_MOST_LEVELS = 10  # texts at most on the axis
 
 
 def copies(
@@ -31,14 +31,14 @@ def copies(
     cursor: float | None = None,
     width: int = WIDTH,
 ) -> Picture:
-    """A picture of one value in the databases of several services, over time. The times in which the
-    copies differ are shaded; above are those in which a service was down, stood still or was cut off.
+    """A picture of one value in the databases of several services, over time. The times at which the
+    copies differ are shaded. Outages of the services are shown above.
 
         copies(run, "select pieces from stock where item = 'tea'")
 
-    `select` finds one value, a number or a text; if it finds no row, the value is None. `services`
-    are two or three names; without them, all services that have what it reads. `cursor` (seconds)
-    marks a moment, with the value of each copy. Raises Misuse if it finds several rows or columns."""
+    `select` must return one value, a number or a text. If it returns no row, the value is None.
+    `services` are two or three names, by default all services in which `select` runs. `cursor`
+    (seconds) marks a moment and the value of each copy. Raises Misuse for several rows or columns."""
     check_run("copies", run, "pass the run, and cursor={}")
     marked = None if cursor is None else milliseconds(cursor, "copies: cursor=")
     names, states = values_over_time(run, select, services)
@@ -55,7 +55,7 @@ def copies(
 
 
 class _Chart:
-    """The lines of the copies in `names` over time, below a row for each kind of outage."""
+    """The chart of the copies in `names` over time, below the rows of their outages."""
 
     def __init__(
         self, run: Run, names: list[str], states: dict[int, tuple], with_cursor: bool, width: int
@@ -74,7 +74,7 @@ class _Chart:
         self.room = LabelPlacer(self.scene, room)
 
     def _outages(self, run: Run) -> dict[tuple[str, str], list[tuple[int, int]]]:
-        """The times of each row of outages, by its words and its kind."""
+        """Map each row of outages, by its text and kind, to its times."""
         rows: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for one in outages_of(run, self.names, self.end):
             name = clean(f"{one.service}/{one.replica}" if one.replica else one.service, 24)
@@ -88,7 +88,7 @@ class _Chart:
         return Box(left, y, max(1, right - left), height, kind, tip)
 
     def shade(self, end: int) -> str:
-        """Shade the times in which the copies differ; return for how long they do."""
+        """Shade the times at which the copies differ. Return in words for how long they do."""
         differ, words, top = 0, "never differ", self.top - 10
         for (start, now), until in zip(
             self.states.items(), [*[*self.states][1:], self.end], strict=True
@@ -103,7 +103,7 @@ class _Chart:
         return clean(words, 300)
 
     def draw_outages(self) -> list[str]:
-        """Draw the rows of outages; return them in words."""
+        """Draw the rows of outages. Return them in words."""
         found = []
         for number, ((words, kind), times) in enumerate(self.outages.items()):
             y = self.first_row + _ROW * number
@@ -117,7 +117,7 @@ class _Chart:
         return found
 
     def draw_lines(self) -> None:
-        """Draw the line of each copy, and write the numbers that they end with."""
+        """Draw the line of each copy, and write its final value if that is a number."""
         for number, (name, kind) in enumerate(zip(self.names, _KINDS, strict=False)):
             changes = [
                 (moment(time), self.heights[now[number]]) for time, now in self.states.items()
@@ -132,7 +132,7 @@ class _Chart:
             self.room.place([number_text(value)], "handled", near)
 
     def write_below(self, words: str) -> None:
-        """Write whose line is which, and what is shaded."""
+        """Write the legend of the lines and of the shading."""
         x, y = self.axes.left, self.axes.bottom + 38
         for name, kind in zip(self.names, _KINDS, strict=False):
             self.scene.polylines.append(Polyline((x, y, x + 28, y), kind))
@@ -143,7 +143,7 @@ class _Chart:
         self.scene.height = self.scene.write(left, y + 20, right, words.split(" "), " ") - 2
 
     def mark(self, at: int) -> list[str]:
-        """Draw a cursor with the value of each copy; return these in words."""
+        """Draw a cursor with the value of each copy. Return these values in words."""
         top = self.first_row - 6
         if at > self.end:
             self.scene.name_cursor(self.axes.right, top, seconds(at))
@@ -154,20 +154,20 @@ class _Chart:
         return [f"at {seconds(at)} {self._each(now)}"]
 
     def _each(self, values: tuple) -> str:
-        """ "3 in north, 2 in south"."""
+        """The values in words, such as "3 in north, 2 in south"."""
         return ", ".join(map("{} in {}".format, map(_text, values), self.names))
 
 
 def _drawable(value: Any) -> Any:
-    """A value, or its text where it is a number that no axis can hold."""
+    """A value, or its text if it is a number too large for an axis."""
     return str(value) if isinstance(value, float) and abs(value) > 1e300 else value  # inf, too
 
 
 def _axes(
     values: list[Any], window: tuple[int, int], top: int, width: int
 ) -> tuple[Axes, dict[Any, float]]:
-    """The axes, and where each value stands: numbers to scale, and None below them; if one is a
-    text, each value on a level of its own, in the order in which they appear."""
+    """The axes, and the height of each value. Numbers are to scale, with None below them. If a value
+    is a text, each value has a level of its own, in the order of appearance."""
     numbers = [value for value in values if isinstance(value, int | float)]
     to_scale = bool(numbers) and len(numbers) + (None in values) == len(values)
     heights: dict[Any, float] = {value: level for level, value in enumerate(values)}

@@ -1,5 +1,5 @@
-"""What a timeline draws of a trace: a bar for each span, a mark for each event in it or outside of
-any, an arrow for each transfer, and a stretch for each outage. `layout` gives them their places.
+"""The items of a timeline: a bar for each span, a mark for each event inside or outside of a span, an
+arrow for each transfer, and a stretch for each outage. `layout` places them.
 """
 
 from ..model import DeadLetter, System
@@ -15,25 +15,25 @@ _ENDED = ("save", "undone", "failed", "crash", "no answer", "dead letter", "refu
 _STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
 PUBLISHED_AGAIN, REDRIVEN = "published again", "redriven"
-_NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broker does next
+_NEXT = ("again in", "to ", "its ")  # beginnings of words about the broker's next action
 
 
 class Drawn:
-    """What is drawn of an excerpt of a run."""
+    """The items that are drawn for an excerpt of a run."""
 
     def __init__(self, excerpt: Excerpt):
         self.traffic, self.journal = Trace.of(excerpt.run).traffic, excerpt.run.journal
         self.bars: list[Bar] = []
-        self.events: list[SpanEvent] = []  # those outside of any bar
+        self.events: list[SpanEvent] = []  # events outside of any bar
         self.links: list[Link] = []
         self.stretches: list[Stretch] = []
         self._shown = set(excerpt.numbers)
         self._bar_of: dict[Span, Bar] = {}
         self._sources: dict[Transfer, SpanEvent] = {}
         self._dropped: dict[Transfer, SpanEvent] = {}
-        # (service, type, key) -> the newest version of an event that it was handed.
+        # (service, type, key) -> the newest version that the service has handled.
         self._newest: dict[tuple[str, str, str | None], int] = {}
-        self._deaths: dict[int, SpanEvent] = {}  # the step at which a message was given up -> it
+        self._deaths: dict[int, SpanEvent] = {}  # the step of a dead letter -> its event
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
         for number in excerpt.numbers:
             step = self.journal[number]
@@ -53,7 +53,7 @@ class Drawn:
         for link in self._answers.values():
             if excerpt.whole or link.stop:
                 self._stop(link, "lost", "answer lost" if link.stop else "answer too late")
-        # An outage may have begun before.
+        # An outage may have begun before the excerpt.
         first, last = self.window = excerpt.first, excerpt.last
         self.events = [event for event in self.events if first <= event.time <= last]
         shown = [s for s in self.stretches if s.start <= last and (s.end is None or s.end >= first)]
@@ -141,7 +141,7 @@ class Drawn:
         self.links.append(link)
 
     def _source(self, number: int) -> SpanEvent | None:
-        """The event that began the transfer which a step belongs to, where that is drawn."""
+        """The event that sent the message of a step, if it is drawn."""
         transfer = self.traffic.of_step.get(number)
         return self._sources.get(transfer) if transfer else None
 
@@ -165,7 +165,7 @@ class Drawn:
             self._stop(link, "failed" if step.fault == "fail" else "lost", words)
 
     def all_events(self) -> list[SpanEvent]:
-        """Those in the bars, then those outside of any."""
+        """The events inside bars, then those outside of any bar."""
         return [*(event for bar in self.bars for event in bar.inner), *self.events]
 
     def _deliver(self, number: int, step: Step) -> None:
@@ -194,7 +194,7 @@ class Drawn:
             if last is not None and last.last is not None and last.last < number:
                 before = self._bar_of.get(last)
             if before and before.inner and bar.words not in (PUBLISHED_AGAIN, REDRIVEN):
-                source = before.inner[-1]  # the broker has it still, since that attempt failed
+                source = before.inner[-1]  # the broker still has it, because that attempt failed
             kind = "late" if arrival.late else "message"
             if bar.kind == "compensating":
                 kind = "compensating"
@@ -208,8 +208,8 @@ class Drawn:
             self._event(number, "failed", f"{step.fault} before handling")
 
     def _note_version(self, bar: Bar) -> None:
-        """Mark an event that is handled after a newer version of its key."""
-        # A message's attributes would do, but the error for one that it lacks takes its time.
+        """Mark a bar as struck if a newer version for the same key was handled before."""
+        # Not getattr: the error for a missing attribute of a message is slow to create.
         version = getattr(bar.envelope.data, "__dict__", {}).get("version")
         if isinstance(version, int):
             about = bar.service, bar.envelope.type, bar.envelope.subject
@@ -219,7 +219,7 @@ class Drawn:
             self._newest[about] = max(newest, version)
 
     def _again(self, number: int, arrival: Arrival) -> str:
-        """Why a message comes again: it was published again, or it is delivered again."""
+        """Why a message arrives again: it was redriven, published again or delivered again."""
         if arrival.previous is None:
             return "delivered again"
         first, transfer = arrival.previous.first, self.traffic.of_step.get(number)
@@ -243,7 +243,7 @@ class Drawn:
             self.links.append(Link(kind, source, event, named(transfer.envelope)))
 
     def _draw_unheard(self, system: System) -> None:
-        """Messages that nobody received: either nobody subscribes to them, or it is too early."""
+        """Draw the messages that nobody received, because no service subscribes or because it is too early."""
         services = system.services.values()
         handled = {type_ for service in services for type_, _ in service.handlers}
         for transfer, source in self._sources.items():
@@ -288,13 +288,13 @@ class Drawn:
         error, _, then = detail.rpartition("; ")
         if not then.startswith(_NEXT):
             error, then = detail, ""
-        # Why a message cannot be read takes a sentence, and all attempts have the same one.
+        # The reason of an Unreadable is long, and is the same at each attempt.
         said = "Unreadable" if error.startswith("Unreadable: ") else clean(error, 80)
         whole = [error] * (said != error) + [then] * bool(then)
         self._strike(number, "failed", brief(said), "; ".join(whole))
 
     def _turn(self, deploy: Step) -> str:
-        """Which deploy of its service it is, if there are several."""
+        """The number of a deploy among those of its service, or "" if there is only one."""
         same = [
             s.detail for s in self.journal if s.step == "deploy" and s.service == deploy.service
         ]

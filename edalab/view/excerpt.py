@@ -1,4 +1,4 @@
-"""What to show of a run too large for one picture: one story, the worst, or a part of it."""
+"""The excerpt of a run that a picture shows: all of it, one story, or a part of the worst story."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ from ..text import counted, seconds
 from ..trace.spans import Trace
 from ..trace.transfers import named
 
-MOST, LARGEST = 40, 300  # spans in one picture, where nobody asked for more, and where somebody did
-# Steps of a service, not of a message.
+MOST, LARGEST = 40, 300  # spans in a picture, by default and at most
+# Steps that concern a service, not a message.
 LIFE = frozenset({
     "crash", "restart", "takeover", "pause", "resume", "cut", "heal", "skew", "join", "leave", "deploy", "restore",
     "subscribe", "rewind",
@@ -27,8 +27,8 @@ _GRAVE = {
 class Excerpt(NamedTuple):
     """The steps of a run that are shown, by their numbers in the journal.
 
-    `first` and `last` are the times shown, in ms. `whole` says that no later step belongs to what
-    is shown, `one_story` that it is one story only."""
+    `first` and `last` are the times shown, in ms. `whole`: nothing later was left out. `one_story`:
+    only one story is shown."""
 
     run: Run
     numbers: list[int]
@@ -40,15 +40,15 @@ class Excerpt(NamedTuple):
 
     @property
     def rows(self) -> list[Step]:
-        """The steps themselves."""
+        """The steps that are shown."""
         return [self.run.journal[number] for number in self.numbers]
 
     def times(self) -> list[int]:
-        """The moments (ms) at which something happened."""
+        """The times (ms) of the steps that are shown."""
         return sorted({row.time for row in self.rows if self.first <= row.time <= self.last})
 
     def steps(self) -> str:
-        """How many steps it shows, such as "7 of 12 steps"."""
+        """The number of steps shown, such as "7 of 12 steps"."""
         return f"{len(self.numbers):,} of {counted(len(self.run.journal), 'step')}"
 
 
@@ -58,8 +58,8 @@ def choose(
     start: float | None = None,
     end: float | None = None,
 ) -> Excerpt:
-    """An excerpt of one story, of a stretch of time (s), or of both. Where neither is asked for, it
-    is the whole run, or of a large run the story that went worst."""
+    """Choose an excerpt: one story, the time from `start` to `end` (s), or both. By default it is the
+    whole run, or the story that went worst if the run is large."""
     first = milliseconds(float(start or 0), "start=")
     last = run.end if end is None else milliseconds(float(end), "end=")
     if first > min(last, run.end):
@@ -77,7 +77,7 @@ def choose(
         about = _about(journal, numbers) if len(ids) == 1 else several
     if timed:
         numbers = [n for n in numbers if journal[n].time <= last]
-        # What befell a service before may still last.
+        # An outage that began before may still last.
         numbers = [n for n in numbers if journal[n].time >= first or journal[n].step in LIFE]
         when = f"{seconds(first)} to {seconds(last)}"
         about = f"{about}, {when}" if one_story else when
@@ -85,7 +85,7 @@ def choose(
         first, last = _span(journal, numbers, messages_only=one_story)
     whole = not timed or last >= run.end
     starts = _starts(journal, numbers)
-    if len(starts) > LARGEST:  # more than can be read even by zooming in
+    if len(starts) > LARGEST:  # too many to read, even if zoomed in
         numbers, whole = numbers[: starts[LARGEST]], False
         last = max(first, journal[numbers[-1]].time)
         about = ", ".join(filter(None, [about, f"the first {LARGEST} handlings"]))
@@ -98,14 +98,14 @@ def is_large(run: Run) -> bool:
 
 
 def story_names(journal: list[Step]) -> list[str]:
-    """What a story can be asked for by: the keys of the messages, then the correlation ids."""
+    """The names by which a story can be requested: the keys of the messages, then the correlation ids."""
     envelopes = [row.envelope for row in journal if row.envelope]
     names = [*(e.subject for e in envelopes), *(e.correlation for e in envelopes)]
     return [*filter(None, dict.fromkeys(names))]
 
 
 def _shown_steps(run: Run) -> list[int]:
-    """The steps of a run by their numbers, but for those of timers that did nothing."""
+    """The numbers of a run's steps, except those of timers that did nothing."""
     ticks = [span for span in Trace.of(run).spans if span.envelope.data is None]
     idle = [span for span in ticks if span.ended_by == "done" and span.last == span.first + 1]
     hidden = {number for span in idle for number in (span.first, span.first + 1)}
@@ -113,20 +113,20 @@ def _shown_steps(run: Run) -> list[int]:
 
 
 def _starts(journal: list[Step], numbers: list[int]) -> list[int]:
-    """The places in `numbers` of the steps that start a span."""
+    """The positions in `numbers` of the steps that start a span."""
     return [place for place, number in enumerate(numbers) if journal[number].step == "handle"]
 
 
 def _span(journal: list[Step], numbers: Iterable[int], messages_only: bool) -> tuple[int, int]:
-    """The first and the last moment of some steps; with the messages those of the deploys before
-    them, which say who reads what."""
+    """The first and the last time of some steps. With `messages_only`, only messages and deploys count,
+    because a deploy decides which messages a service can read."""
     steps = [journal[number] for number in numbers]
     times = [s.time for s in steps if s.envelope or s.step == "deploy" or not messages_only] or [0]
     return min(times), max(times)
 
 
 def _worst(run: Run, numbers: list[int]) -> Excerpt:
-    """The story of the gravest thing that happened, or that part of it which is near."""
+    """The story of the gravest step, or the part of that story around this step."""
     journal = run.journal
     troubles = [
         (_GRAVE.get(step.step, _GRAVE.get(step.fault or "", 5)), number)
@@ -134,7 +134,7 @@ def _worst(run: Run, numbers: list[int]) -> Excerpt:
         if step.step in (*_GRAVE, *LIFE, "retry") or step.fault
     ]
     worst = min(troubles)[1] if troubles else numbers[0]
-    # Of a crash it is the step that the crash prevented.
+    # For a crash, use the step that it prevented.
     worst = Trace.of(run).traffic.prevented_by.get(worst, worst)
     envelope, when = journal[worst].envelope, seconds(journal[worst].time)
     about, near = f"what happened around {when}", ""
@@ -154,7 +154,7 @@ def _worst(run: Run, numbers: list[int]) -> Excerpt:
 
 
 def _correlations(journal: list[Step], wanted: str) -> set[str]:
-    """The correlation id that is wanted, or those of all messages with that key."""
+    """The wanted correlation id, or the ids of all messages with that key. Raises Unknown if none."""
     envelopes = [row.envelope for row in journal if row.envelope]
     ids = {one.correlation for one in envelopes if wanted in (one.correlation, one.subject)}
     if not ids:
@@ -163,7 +163,7 @@ def _correlations(journal: list[Step], wanted: str) -> set[str]:
 
 
 def _story(journal: list[Step], numbers: list[int], ids: set[str]) -> list[int]:
-    """The steps with these correlation ids, and the outages of their services meanwhile."""
+    """The steps with these correlation ids, and the outages of their services up to the last one."""
     envelopes = [(number, journal[number].envelope) for number in numbers]
     own = {number for number, envelope in envelopes if envelope and envelope.correlation in ids}
     services, last = {journal[number].service for number in own}, journal[max(own)].time

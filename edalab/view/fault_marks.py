@@ -1,5 +1,5 @@
-"""What a single fault adds to what the claims report without any: its mark in the fault matrix, and
-its words."""
+"""What a single fault adds to the anomalies that claims report without it: its mark in the fault
+matrix, and its words."""
 
 from collections import Counter
 
@@ -11,32 +11,32 @@ ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
 
 
 def always_broken(result: Exploration, number: int) -> bool:
-    """Whether a claim, by its number, is broken without any fault."""
+    """Whether the claim with this number is broken without any fault."""
     return result.schedules[0].outcomes[number] == "broken"
 
 
 def added(result: Exploration, schedule: Schedule) -> dict[int, list[str]]:
-    """What each claim, by its number, reports under the faults of a schedule and not without any.
-    When an anomaly happens does not count."""
+    """Map the number of each claim to the anomalies that it reports under a schedule's faults and not
+    without them. The times of anomalies are ignored."""
     both = zip(schedule.anomalies, result.schedules[0].anomalies, strict=True)
     found = {number: Counter(now) - Counter(calm) for number, (now, calm) in enumerate(both)}
     return {number: [*new] for number, new in found.items() if new}
 
 
 def letter(result: Exploration, number: int) -> str:
-    """The mark of a claim. A + says that it is broken without any fault, too."""
+    """The letter of a claim, with a + if it is also broken without any fault."""
     return LETTERS[number % len(LETTERS)] + "+" * always_broken(result, number)
 
 
 def mark(result: Exploration, schedule: Schedule) -> str:
-    """The letters of the claims that the faults of a schedule broke or added to, or another sign."""
+    """The letters of the claims that a schedule's faults broke or added to, or else another sign."""
     untested = all(outcome == "not exercised" for outcome in schedule.outcomes)
     letters = "".join(letter(result, number) for number in added(result, schedule))
     return ENDLESS if schedule.endless else letters or (UNTESTED if untested else SURVIVED)
 
 
 def outcome(result: Exploration, schedule: Schedule) -> str:
-    """What came of a schedule, in words."""
+    """The outcome of a schedule in words."""
     spared = "not exercised" if mark(result, schedule) == UNTESTED else "survived"
     spared = "adds nothing to what is broken" if "broken" in schedule.outcomes else spared
     sentences = []

@@ -1,4 +1,4 @@
-"""`matrix(result)`: what each single fault breaks; points in the order of the run, actions across."""
+"""`matrix(result)`: the effect of each single fault, with a row for each point and a column for each action."""
 
 from collections import Counter
 from itertools import accumulate, groupby, pairwise
@@ -15,13 +15,13 @@ from .scene import WIDTH, Box, Label, Line, Mark, Scene
 
 Point = tuple[str, str, str]  # service, step, type of the message
 COLUMNS = list(dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column))
-_ROW, _MARK, _GAP, _LEAST = 19, 18, 8, 50  # px: of a row, a mark, between columns, and of a column
+_ROW, _MARK, _GAP, _LEAST = 19, 18, 8, 50  # px: row, mark, gap between columns, least column
 _APART = 4  # px between two marks
 _MOST = 6  # marks in a cell before equal ones share one
 
 
 def why_empty(system: System, point: Point, column: str) -> str:
-    """Why none of the actions of a column was tried at a point, in the words of `docs/faults.md`."""
+    """Why no action of a column was tried at a point, in the words of `docs/faults.md`."""
     service, step, _ = point
     has = [action for action in ACTIONS[step] if action in column.split("/")]
     if not has:
@@ -36,8 +36,8 @@ def why_empty(system: System, point: Point, column: str) -> str:
 
 
 class Place(NamedTuple):
-    """A place of the matrix, in px, and its schedules: of a mark the first that it stands for, of a
-    count (`×4`, `+2`) all that have this point and action, of an empty cell none."""
+    """A place in the matrix, in px, and its schedules: for a mark the first one that it represents, for
+    a count (`×4`, `+2`) all with this point and action, for an empty cell none."""
 
     x: int
     y: int
@@ -47,8 +47,8 @@ class Place(NamedTuple):
 
 
 class Matrix(Picture):
-    """A picture of the single faults that were tried: its `places`, and how many faults `broke` a
-    claim, or one further. A count that stands beside marks has a place of its own."""
+    """A picture of the single faults that were tried. `broke` is how many of them broke a claim, or added
+    to a broken one. `places` are its marks, its counts next to marks, and its empty cells."""
 
     def __init__(self, result: Exploration, width: int):
         super().__init__(Scene(width, 0))
@@ -75,7 +75,7 @@ class Matrix(Picture):
         self.scene.alt = clean(self.scene.shows, 400)
 
     def _draw_title(self, always: list[str]) -> int:
-        """Draw the title, and what is broken without any fault. Return where that ends."""
+        """Draw the title and the claims that are broken without any fault. Return the y below."""
         result, scene = self._result, self.scene
         every = result.coverage.startswith("every single fault")
         tried = "Every single fault" if every else "Single faults"
@@ -89,7 +89,7 @@ class Matrix(Picture):
         return scene.write(2, 31, scene.width - 2, words, "  ") - 17
 
     def _draw_grid(self, y: int) -> int:
-        """Draw the rows and columns below `y`, the client's rows first. Return where they end."""
+        """Draw the rows and columns from `y` down, the client's rows first. Return the y below."""
         scene, system = self.scene, self._result.system
         cells = self._cells()
         columns = [name for name in COLUMNS if any(name in row for row in cells.values())]
@@ -109,7 +109,7 @@ class Matrix(Picture):
             scene.labels.append(Label(2, y + 12, name, "node", tip=whole))
             for number, (point, row) in enumerate(rows.items()):
                 y += _ROW
-                if number % 2:  # so that the eye finds the way from a mark to its name
+                if number % 2:  # stripes lead the eye from a mark to its name
                     scene.lanes.append(Box(left - 6, y - 17, scene.width - left + 4, _ROW, "lane"))
                 name = _row_name(point)
                 label = shorten(name, first - left - 8, 11)
@@ -125,7 +125,7 @@ class Matrix(Picture):
         return y + 16
 
     def _cells(self) -> dict[Point, dict[str, list[Schedule]]]:
-        """The schedules of each point and column."""
+        """Map each point and column to its schedules."""
         cells: dict[Point, dict[str, list[Schedule]]] = {}
         for schedule in self._marks:
             (fault,) = schedule.faults
@@ -136,8 +136,8 @@ class Matrix(Picture):
     def _widths(
         self, cells: dict[Point, dict[str, list[Schedule]]], columns: list[str], left: int
     ) -> tuple[int, list[int]]:
-        """Where the first column begins, right of the names of points, and the widths of all. Each
-        has room for a mark and a count; names are shortened for that, down to 100 px."""
+        """The x of the first column, right of the points' names, and the widths of all columns. Each has
+        room for a mark and a count. Names are shortened for this, down to 100 px."""
         least, wishes = [], []
         for column in columns:
             cell = [row[column] for row in cells.values() if column in row]
@@ -151,7 +151,7 @@ class Matrix(Picture):
         return left + names, _shared(self.scene.width - left - names, least, wishes)
 
     def _draw_heads(self, columns: list[str], starts: list[int], y: int) -> None:
-        """Draw the names of the columns."""
+        """Draw the column headings."""
         pairs = zip(columns, pairwise(starts), strict=True)
         bold = all(text_width(name, 12, True) <= end - x - _GAP for name, (x, end) in pairs)
         for name, x in zip(columns, starts, strict=False):
@@ -164,8 +164,8 @@ class Matrix(Picture):
         return [list(group) for _, group in groupby(sorted(schedules, key=key), key=key)]
 
     def _groups(self, schedules: list[Schedule], room: int = 10_000) -> list[list[Schedule]]:
-        """The schedules of a cell that share a mark: where there are many, those that are alike, and
-        if need be the red ones first."""
+        """The schedules of a cell, grouped by shared mark: one each if they fit, or else consecutive
+        equal ones, or else all equal ones with the red ones first."""
         single = [[schedule] for schedule in schedules]
         runs = [list(group) for _, group in groupby(schedules, key=self._marks.__getitem__)]
         for groups in (single, runs):
@@ -174,13 +174,13 @@ class Matrix(Picture):
         return self._alike(schedules)
 
     def _width(self, group: list[Schedule]) -> int:
-        """The width in px of a mark, and of the count beside it if several share it."""
+        """The width in px of a mark, and of its count if several schedules share it."""
         shared = len(group) > 1
         return _mark_width(self._marks[group[0]]) + shared * (text_width(f"×{len(group)}", 10) + 8)
 
     def _draw_cell(self, schedules: list[Schedule], x: int, y: int, room: int) -> None:
-        """Draw the marks of one point and column in the order of the run. Where they are many, equal
-        ones share a mark; those without room are counted."""
+        """Draw the marks of one point and column in the order of the run. If there are many, equal ones
+        share a mark, and those without room are counted."""
         labels, end = self.scene.labels, x + room
         fault = schedules[0].faults[0]
         runs = f"{fault.do} {fault.at}: {counted(len(schedules), 'run')}"
@@ -213,7 +213,7 @@ class Matrix(Picture):
         self.scene.labels.append(Label(x + wide // 2, y, kind, "in broken", "middle", tip))
 
     def _draw_legend(self, times: Counter[int], y: int) -> int:
-        """Draw what the marks mean below `y`. Return where that ends."""
+        """Draw the meanings of the marks below `y`. Return the y of the last line."""
         scene, claims, x = self.scene, self._result.claims, 2
         y += 20
         fine = "adds nothing" if self._worse[0] == "add" else "survived"
@@ -256,8 +256,8 @@ class Matrix(Picture):
 
 
 def matrix(result: Exploration, width: int = WIDTH) -> Matrix:
-    """A picture of what `explore` found: a mark for each time a point was passed and each action
-    that could strike there. Only what a fault adds is red, not what is broken without any."""
+    """A picture of what `explore` found: a mark for each time a point was passed and each action that
+    can strike there. A mark is red if the fault adds something to what is broken without any."""
     wanted = "what explore found, such as explore(system, workload, claims)"
     check_is("matrix", Exploration, wanted, result)
     return Matrix(result, width)
@@ -276,12 +276,12 @@ def _rest(groups: list[list[Schedule]]) -> str:
 
 
 def _rest_width(groups: list[list[Schedule]]) -> int:
-    """The px of a count of all these."""
+    """The width in px of the count of these groups."""
     return text_width(_rest(groups), 11, True) + 6 if groups else 0
 
 
 def _shared(room: int, widths: list[int], wishes: list[int]) -> list[int]:
-    """Widths of columns, these at least. The narrowest of those that wish for more get the rest."""
+    """The widths of columns, at least `widths`. The remaining px go to the narrowest with unmet wishes."""
     widths = list(widths)
     for _ in range(room - sum(widths) if widths else 0):
         lacking = [(width >= wish, width) for width, wish in zip(widths, wishes, strict=True)]

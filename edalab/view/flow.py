@@ -1,4 +1,4 @@
-"""`flow(run)`: who talks to whom, through what, how often, and where it went wrong."""
+"""`flow(run)`: the graph of services and channels, with counts of messages and faults."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,11 +22,11 @@ _FAULTS = {name: fault.words for name, fault in FAULTS.items()}
 
 @dataclass(eq=False)
 class Link:
-    """All messages of one kind between two nodes; questions of each type have a link of their own.
+    """All messages of one kind between two nodes. Questions of each type have a link of their own.
 
-    messages: the time (ms) and the type of each. struck: the time and the name of each fault.
-    box: the box that the arrow leads to: a question has one of its own on its way.
-    The methods take what happened up to a time (ms)."""
+    messages: (time in ms, type) of each. struck: (time in ms, name) of each fault.
+    box: the box to which the arrow leads. A question has a box of its own between the nodes.
+    The methods count only what happened up to a time (ms)."""
 
     source: str
     target: str
@@ -60,9 +60,9 @@ class Link:
 class Flow(Picture):
     """A picture of the messages of a run, counted for each link between a service and a channel.
 
-    `graph` is a networkx.DiGraph of services and the client by name, and of channels as "topic
-    orders" or "queue emails". Edges have `kind` (publish, deliver, ask, dead letter, capture), `count`,
-    `types` and `faults`."""
+    `graph` is a networkx.DiGraph. Its nodes are the services, the client, and channels such as
+    "topic orders" or "queue emails". Its edges have `kind` (publish, deliver, ask, dead letter,
+    capture), `count`, `types` and `faults`."""
 
     def __init__(self, run: Run):
         self.links = links = Links(run)
@@ -94,7 +94,7 @@ class Links:
     """The links of a run, in the order in which they were first used, and the nodes that they link.
 
     channels: the id of a channel, such as "topic orders" -> its kind.
-    crashes: the time (ms) and the service of each."""
+    crashes: (time in ms, service) of each."""
 
     def __init__(self, run: Run):
         self.run = run
@@ -118,9 +118,9 @@ class Links:
                     asker = journal[transfer.sent].service
                     link = self._link(asker, message.topic, "ask", message.type)
                     fault = {"timeout": "unanswered", "busy": "busy"}.get(step.step)
-                case "publish" if not isinstance(message, DeadLetter):  # that is a link already
+                case "publish" if not isinstance(message, DeadLetter):  # which has a link already
                     link = self._link(step.service, self.channel(message), "publish")
-                case "rejected" | "discarded" if step.offset is None:  # by a queue
+                case "rejected" | "discarded" if step.offset is None:  # at a queue
                     link = self._link(step.service, self.channel(message), "publish")
                     fault = step.step
                 case "deliver" | "lost" | "expired" | "discarded" | "handle" if (
@@ -168,7 +168,7 @@ class Links:
         return self.channels.get(node, "client" if node == "client" else "service")
 
     def box(self, name: str) -> tuple[str, list[str]]:
-        """The kind of a node and its lines. A channel names what it carries where its name does not."""
+        """The kind of a node and its lines. A channel lists its message types if its name does not tell them."""
         touching = [link for link in self if name in (link.source, link.target)]
         kind = self.kind_of(name)
         if name not in self.channels:
@@ -181,12 +181,12 @@ class Links:
         return kind, types if alone else [title, ", ".join(types)]
 
     def boxes(self) -> dict[str, tuple[str, list[str]]]:
-        """The boxes of the nodes, and those of questions on their way."""
+        """The boxes of the nodes and of the questions between them."""
         questions = {link.box: ("question", [*link.types()]) for link in self if link.kind == "ask"}
         return {name: self.box(name) for name in self.nodes} | questions
 
     def edges(self) -> list[Edge]:
-        """The arrows from box to box: of each link, and from a question to who answers it."""
+        """The arrows: one for each link, and one from each question to the service that answers it."""
         edges: dict[tuple[str, str], Edge] = {}
         for link in self:
             if link.kind == "ask":
@@ -197,13 +197,13 @@ class Links:
 
 
 def _drawn(links: Links) -> Scene:
-    """The graph of all that happened, as boxes and arrows."""
+    """The graph of the whole run as boxes and arrows."""
     boxes, run = links.boxes(), links.run
     crashes = Counter(name for _, name in links.crashes)
     for name, number in crashes.items():
         boxes[name] = "struck service", [name, counted(number, "crash", "crashes")]
     edges = links.edges()
-    if all(edge.count <= 1 for edge in edges):  # then no number tells anything
+    if all(edge.count <= 1 for edge in edges):  # then the counts add nothing
         edges = [edge._replace(lines=edge.lines[1:]) for edge in edges]
     scene = Chart(boxes, edges, run.services).scene
     totals, faults = Counter(), Counter()
@@ -235,11 +235,11 @@ def _counts(numbers: Mapping[str, int]) -> list[str]:
 def flow(run: Run, at: float | None = None) -> Picture:
     """A picture of a run as a graph of services, topics and queues, with counts and faults.
 
-    at: a moment, in seconds. Then the picture shows which messages are on their way, how many wait
-    in each queue and partition, and which services are at work, down, standing still or cut off."""
+    at: a moment, in seconds. The picture then shows the messages on their way at that moment, how
+    many wait in each queue and partition, and which services are at work or have an outage."""
     check_run("flow", run, "pass the run, and at={}")
     if at is None:
         return Flow(run)
-    from .flow_moment import FlowMoments  # it draws what is counted here
+    from .flow_moment import FlowMoments  # here, because flow_moment imports this module
 
     return FlowMoments(run).at(milliseconds(at, "at="))

@@ -1,6 +1,6 @@
-"""`flow(run, at=seconds)`: the flow at a moment, with messages on their way and what waits.
+"""`flow(run, at=seconds)`: the flow at a moment, with messages on their way and messages that wait.
 
-The layout is that of all that happens in the run, so nothing but the messages moves."""
+The layout is that of the whole run, so only the messages move."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -17,11 +17,16 @@ from .flow import Links
 from .picture import Picture
 from .scene import Box, Label, Mark, Scene
 
+<<<<<<< HEAD
 _CELL, _ROW = 20, 17  # px of a partition, and of a group
 _STATE, _RETRIES = (
     80,
     114,
 )  # px that the words for a service's state need, and for one that tries again
+=======
+_CELL, _ROW = 20, 17  # px: width of a partition, height of a group
+_STATE = 80, 14  # px for the words of a service's state
+>>>>>>> main
 _OUTAGES = {
     "down": "hatched: down",
     "pause": "striped: standing still",
@@ -39,7 +44,7 @@ _STATES = {
 
 
 class FlowMoments:
-    """The flow of a run at any of its moments: laid out once, and painted as it was then."""
+    """The flow of a run at any of its moments. It is laid out once and painted for each moment."""
 
     def __init__(self, run: Run):
         self.run, self._links, self._moments = run, Links(run), Moments(run)
@@ -58,7 +63,7 @@ class FlowMoments:
         }
 
     def at(self, time: float) -> Picture:
-        """The picture at a time (ms). From the end of the run on it shows all that happened."""
+        """The picture at a time (ms). From the end of the run on, it shows the whole run."""
         over, moment = time >= self.run.end, self._moments.at(time)
         for state in moment.services.values():
             state.handling = [s for s in state.handling if s.replica not in state.paused]
@@ -78,7 +83,7 @@ class FlowMoments:
         return Picture(scene)
 
     def _legend(self) -> list[str]:
-        """What the kinds of items mean that some moment of the run has."""
+        """The meanings of the items that appear at any moment of the run."""
         flights = self._moments.flights
         seen = {
             "blue dot: on its way": True,
@@ -92,7 +97,7 @@ class FlowMoments:
         return [*(words for words, there in seen.items() if there), *outages]
 
     def _draw_links(self, scene: Scene, time: float) -> None:
-        """The arrows, pale where nothing has passed yet, and how many messages have."""
+        """Draw the arrows with their counts up to a time, pale if no message has passed yet."""
         edges = {edge[:2]: edge for edge in (link.edge(time) for link in self._links)}
         asked = {edge.target for edge in edges.values() if edge.count and "question" in edge.kind}
         drawn = zip(self._edges, self._chart.scene.arrows, self._chart.labels, strict=True)
@@ -108,13 +113,13 @@ class FlowMoments:
     # -- services
 
     def _service(self, scene: Scene, name: str, state: State, crashes: int, over: bool) -> Box:
-        """The box of a service as it was, and the words for its state."""
+        """Return the box of a service in its state, and write the words for that state."""
         box, replicas = self._chart.boxes[name], state.replicas
         types = [span.envelope.type for span in state.handling]
         at_work = types[0] if len(types) == 1 else f"{len(types)} at work"
         calm = "struck service" if crashes and over else "service"
         past = counted(crashes, "crash", "crashes") if crashes else "idle"
-        states = (  # the first of these that holds: kind of the box, words, and their kind
+        states = (  # the first that holds: kind of the box, words, kind of the words
             (state.down, "down", _of(len(state.down), replicas, "down"), "on span"),
             (state.cut, "cut", "cut off", "on span"),
             (
@@ -124,7 +129,7 @@ class FlowMoments:
                 "on span",
             ),
             (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
-            (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # all are at work
+            (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # so all are at work
             (types, "busy", at_work, "channel"),
             (state.joins, calm, f"joins at {seconds(state.joins or 0)}", "channel"),
             (state.next, calm, state.next.words if state.next else "", "channel"),
@@ -140,8 +145,8 @@ class FlowMoments:
     # -- channels
 
     def _groups(self, channel: str) -> list[tuple[str, list[tuple]]]:
-        """What waits in a channel: the name of each group and its partitions. The services that take
-        from a queue compete, and are one group."""
+        """The rows of a channel: the name of each consumer group, and its keys in `waiting`. Services that
+        take from the same queue compete, and form one group."""
         groups: dict[str, list[tuple]] = {}
         for key in self._moments.waiting:
             name, partition, service = key
@@ -151,7 +156,7 @@ class FlowMoments:
         return [("", keys) for _, keys in rows] if len(rows) == 1 else rows
 
     def _draw_waiting(self, scene: Scene, box: Box, rows: list, moment: Moment) -> None:
-        """A row for each group: a number in each partition in which messages wait for it."""
+        """Draw a row for each group, with the number of messages that wait for it in each partition."""
         wide, high = _room(rows) if rows else (0, 0)
         left, top = box.x + (box.w - wide) // 2, box.y + box.h - high - 5
         for number, (group, keys) in enumerate(rows):
@@ -200,7 +205,7 @@ class FlowMoments:
     # -- words
 
     def _describe(self, scene: Scene, moment: Moment, time: float, over: bool) -> None:
-        """What the picture shows, as its caption and for those who do not see it."""
+        """Write the caption, and set the picture's description and its alternative text."""
         parts = [f"{len(moment.flights):,} on the way"] if moment.flights else []
         groups = (keys for rows in self._rows.values() for _, keys in rows)
         if waiting := sum(sum(_numbers(keys, moment)) for keys in groups):
@@ -208,9 +213,13 @@ class FlowMoments:
         for state, words in _STATES.items():
             names = [*filter(None, (_part(*each, state) for each in moment.services.items()))]
             parts += [f"{', '.join(names)} {words}"] * bool(names)
+<<<<<<< HEAD
         nexts = ((name, state.next) for name, state in moment.services.items())
         parts += [f"{name} {n.words}" for name, n in nexts if n and n.how == "retried"]
         # No time: the cursor may end before the run, with the last step of an order.
+=======
+        # No time here: the last cursor position of a story may be before the end of the run.
+>>>>>>> main
         when = "the end of the run" if over else seconds(round(time))
         said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
         short = shorten(said, scene.width - 2 * MARGIN, 11, True)
@@ -221,7 +230,7 @@ class FlowMoments:
 
 
 class _Path:
-    """The curve of an arrow, to be followed at an even pace."""
+    """The curve of an arrow, which a mark follows at an even pace."""
 
     def __init__(self, points: tuple[int, ...]):
         corners = [*zip(points[::2], points[1::2], strict=True)]
@@ -238,25 +247,25 @@ class _Path:
 
 
 def _room(rows: list) -> tuple[int, int]:
-    """The px that the rows of a channel need."""
+    """The width and height in px of a channel's rows."""
     names = max((text_width(shorten(name, 90, 10), 10) + 6 for name, _ in rows if name), default=0)
     cells = max(len(keys) if keys[0][1] is not None else 1 for _, keys in rows)
     return names + cells * _CELL, len(rows) * _ROW
 
 
 def _numbers(keys: list[tuple], moment: Moment) -> list[int]:
-    """How many messages wait in each partition; a queue has no partitions."""
+    """The number of messages that wait in each partition. A queue has one number."""
     numbers = [moment.waiting[key] for key in keys]
     return [max(numbers)] if keys[0][1] is None else numbers
 
 
 def _of(some: int, of: int, words: str) -> str:
-    """Such as "down", or "1 of 3 down"."""
+    """Words such as "down" or "1 of 3 down"."""
     return words if of == 1 else f"{some} of {of} {words}"
 
 
 def _part(name: str, state: State, what: str) -> str:
-    """A service of which this holds, with the replicas of which it does where some are down or stand still."""
+    """The name of a service in this state, with its replicas if some are down or paused, or an empty text."""
     there = getattr(state, what)
     apart = state.replicas > 1 and (state.down or state.paused)
     if not (there and apart) or what not in ("handling", "down", "paused"):

@@ -1,4 +1,4 @@
-"""What a timeline consists of: bars, the events on them or beside them, arrows, and outages."""
+"""The items of a timeline: bars, events on or next to them, arrows, and outages."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,7 +12,7 @@ _OUTAGES = {"pause": "stands still", "cut": "cut off", "cut from": "cut off from
 
 @dataclass(slots=True, eq=False)
 class Bar:
-    """A span as it is drawn. `inner` are the events in it, in order; `x`, `w`, `row` its place."""
+    """A span in a timeline. `inner` are its events in order, and `x`, `w` and `row` its place."""
 
     service: str
     replica: int
@@ -20,14 +20,14 @@ class Bar:
     start: int
     end: int | None = None
     struck: bool = False
-    refuses: bool = False  # it publishes that it refuses
-    words: str = ""  # beside the name
-    outcome: str = ""  # where there is room for it
+    refuses: bool = False  # whether it publishes a refusal
+    words: str = ""  # next to the name
+    outcome: str = ""  # if there is room
     inner: list["SpanEvent"] = field(default_factory=list)
     x: int = 0
     w: int = 0
     row: int = 0
-    span: tuple[int, int] = (0, 0)  # from x to x: of it and the attempts of its message beside it
+    span: tuple[int, int] = (0, 0)  # (left, right) of it and of neighbouring attempts
 
     @property
     def kind(self) -> str:
@@ -54,7 +54,7 @@ class Bar:
 
 @dataclass(slots=True, eq=False)
 class SpanEvent:
-    """A span event as it is drawn: on its bar, or on the line of its service."""
+    """A span event in a timeline, on its bar or on the line of its service."""
 
     service: str
     replica: int
@@ -62,8 +62,8 @@ class SpanEvent:
     what: str  # "save", "send", "hear", or the kind of a mark
     bar: Bar | None = None
     words: str = ""
-    title: str = ""  # its tool-tip begins with this, whatever its words become, and
-    more: str = ""  # ends with this
+    title: str = ""  # its tooltip begins with this, even if `words` change,
+    more: str = ""  # and ends with this
     x: int = 0
 
     @property
@@ -74,8 +74,8 @@ class SpanEvent:
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """A transfer as it is drawn, from an event to a bar or to another event. Where it ends on the
-    way, `stop` is the kind of the mark that stands there."""
+    """A transfer in a timeline, from an event to a bar or to another event. If it ends on the way,
+    `stop` is the kind of the mark at its end."""
 
     kind: str
     source: SpanEvent
@@ -86,7 +86,7 @@ class Link:
 
 
 class Stretch(NamedTuple):
-    """An outage as it is drawn, or the time in which the client waits for an answer."""
+    """An outage in a timeline, or the time in which the client waits for an answer."""
 
     service: str
     replica: int

@@ -1,4 +1,4 @@
-"""Where labels find room: over no other label, over no mark and, if possible, over no line."""
+"""The placement of labels: over no other label, over no mark and, if possible, over no line."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,19 +9,19 @@ from .scene import Extent, Label, Scene
 from .theme import LABELS
 
 Place = tuple[int, int, str]  # x, y and the anchor of a label
-_LEAST = (*range(400, 50, -40), 50)  # px that a text may be shortened to
-ALONG = 24  # px of lines under a label: fewer only cross it
-ANY = 10**6  # px of lines under a label, where it may stand over any
-_MARGIN = 3  # px from a label to what stands beside it
+_LEAST = (*range(400, 50, -40), 50)  # px to which a text may be shortened
+ALONG = 24  # px of lines under a label: a line with fewer only crosses it
+ANY = 10**6  # px of lines under a label that may cover any
+_MARGIN = 3  # px between a label and its neighbours
 
 
 class Taken:
-    """What of a sheet of paper is taken: in lines of some px, each as a number with a bit for each x."""
+    """The occupied area of a picture: rows of `line` px, each stored as an integer with a bit for each x."""
 
     def __init__(self, line: int):
         self._line = line
         self._lines: defaultdict[int, int] = defaultdict(int)
-        # What was added since it was last asked for, by its first and last line: much of it is alike.
+        # Boxes added since the last query, by first and last row: many share both.
         self._added: defaultdict[tuple[int, int], int] = defaultdict(int)
 
     def add(self, box: Extent) -> None:
@@ -38,26 +38,26 @@ class Taken:
         return range(top // self._line, bottom // self._line + 1), _bits(left, right)
 
     def remove(self, box: Extent) -> None:
-        """Take back what nothing else lies over."""
+        """Free a box that overlaps no other one."""
         lines, bits = self._at(box)
         for line in lines:
             self._lines[line] &= ~bits
 
     def free(self, box: Extent) -> bool:
         lines, bits = self._at(box)
-        for line in lines:  # noqa: SIM110 - quicker than all()
+        for line in lines:  # noqa: SIM110 - faster than all()
             if self._lines[line] & bits:
                 return False
         return True
 
     def count(self, box: Extent) -> int:
-        """How many px of a box are taken, in all of its lines."""
+        """The number of occupied px in a box, summed over its rows."""
         lines, bits = self._at(box)
         return sum((self._lines[line] & bits).bit_count() for line in lines)
 
 
 def _bits(left: int, right: int) -> int:
-    left = left if left > 0 else 0  # quicker than max()
+    left = left if left > 0 else 0  # faster than max()
     return (1 << right + 1) - (1 << left) if left <= right else 0
 
 
@@ -69,7 +69,7 @@ class LabelPlacer:
         self.taken, self._crossed = Taken(line), Taken(line)
 
     def avoid(self, points: Sequence[int]) -> None:
-        """Labels rather keep off this line: `points` are x, y of each corner."""
+        """Make labels avoid a line if they can. `points` are x, y of each corner."""
         for (a, b), (c, d) in pairwise(zip(points[::2], points[1::2], strict=True)):
             self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
 
@@ -81,11 +81,11 @@ class LabelPlacer:
         over: int = ANY,
         cut: bool = False,
     ) -> Label | None:
-        """Write the first of these texts that fits, at the first place off the lines or, across one
-        rather than along it, over at most `over` px of lines. With `cut` the last text is shortened
-        where none fits. Return None where there is no room at all."""
+        """Write the first text that fits, at the first place that no line touches, or else where a line
+        crosses rather than follows it, with at most `over` px of lines under it. With `cut`, the
+        last text is shortened if none fits. Return None if there is no room."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
-        if cut or len(texts) > 1:  # where the least of them has no room none has
+        if cut or len(texts) > 1:  # drop places with no room for the shortest text
             widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
             places = [place for place in places if self._extent(place, min(widths), size)]
         shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
@@ -108,8 +108,8 @@ class LabelPlacer:
     def place_all(
         self, wanted: Iterable[tuple[Sequence[str], str, Sequence[Place]]]
     ) -> list[Label]:
-        """Write all these labels (texts, kind, places), across lines at most; or, if one has no room,
-        none."""
+        """Write all these labels (texts, kind, places), or none if one has no room. Lines may cross
+        them, but not follow them."""
         labels: list[Label] = []
         for texts, kind, places in wanted:
             label = self.place(texts, kind, places, ALONG - 1)
@@ -126,13 +126,13 @@ class LabelPlacer:
             self.taken.remove(label.extent())
 
     def put(self, label: Label) -> Label:
-        """Write a label as it is."""
+        """Write a label without looking for room."""
         self.scene.labels.append(label)
         self.taken.add(label.extent())
         return label
 
     def _extent(self, place: Place, width: int, size: int) -> Extent | None:
-        """What a text would cover there, if it is free."""
+        """The area that a text would cover at a place, or None if that is not free."""
         (x, y, anchor), half = place, (size + 1) // 2
         x -= 0 if anchor == "start" else width if anchor == "end" else width // 2
         left, top, right, bottom = self.bounds
@@ -142,6 +142,6 @@ class LabelPlacer:
 
 
 def _far(point: tuple[int, int], box: Extent) -> int:
-    """How far a point is from a box, squared."""
+    """The squared distance of a point from a box."""
     (x, y), (left, top, right, bottom) = point, box
     return max(left - x, 0, x - right) ** 2 + max(top - y, 0, y - bottom) ** 2

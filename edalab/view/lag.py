@@ -1,4 +1,4 @@
-"""`lag(run, service)`: how many published events a service has not yet committed, and how old."""
+"""`lag(run, service)`: how many published events a service has not committed yet, and how old they are."""
 
 from ..sim.run import Run
 from ..store.instants import to_microseconds
@@ -12,13 +12,18 @@ from .picture import Picture, check_run
 from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Mark, Polyline, Scene
 
+<<<<<<< HEAD
 HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
+=======
+HEIGHT, _BELOW = 84, 66  # px: height of a chart, and the gap to the next one
+OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off", "cut from": "cut off from"}
+>>>>>>> main
 
 
 def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
-    """A picture of how far a service is behind, over time: the events published to it that it has
-    not yet committed, and how old the oldest of them is (its staleness). It shows the times in which
-    the service was down, stood still or was cut off."""
+    """A picture of the lag of a service over time: how many events were published to it that it has not
+    committed yet, and the age of the oldest one (the staleness). Outages of the service are marked.
+    Raises Misuse if the service subscribes to no event, and Unknown if there is no such service."""
     check_run("lag", run)
     backlog = Backlog(run, service)
     scene, end, name = Scene(width, 0), max(run.end, 1), clean(service, 60)
@@ -69,7 +74,7 @@ def mark_outages(run: Run, service: str, charts: tuple[Axes, ...], room: LabelPl
 def _draw(
     scene: Scene, chart: Axes, title: str, traces: list[Polyline], words: bool
 ) -> LabelPlacer:
-    """Draw a chart; return the room for words in it."""
+    """Draw a chart. Return a placer for its labels."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)), words=words)
     title = shorten(title, scene.width - 4, 13, True)
     scene.labels.append(Label(2, chart.top - 32, title, "lane"))
@@ -88,7 +93,7 @@ def _name_peak(room: LabelPlacer, chart: Axes, time: int, value: float, words: s
 
 
 def _ages(backlog: Backlog, end: int) -> list[tuple[int, float]]:
-    """The corners of the age of the oldest event waiting: it rises with time, and falls when that event is committed."""
+    """The corners of the staleness line, which rises with time and falls when the oldest event is committed."""
     corners, levels = [], backlog.levels
     ends = [*(level.time for level in levels[1:]), end]
     for level, until in zip(levels, ends, strict=True):

@@ -1,5 +1,5 @@
-"""`lanes(run, key)`: the messages of one key, from the order in which they were published to that in
-which they took effect; a line that crosses another one was overtaken."""
+"""`lanes(run, key)`: the messages of one key, from the order in which they were published to the order
+in which they took effect. Lines cross where a message was overtaken."""
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Command, DeadLetter, Envelope, Event
@@ -16,15 +16,15 @@ from .picture import Picture, check_run
 from .scene import WIDTH, Arrow, Box, Label, Mark, Scene
 
 MOST = 40  # messages in one picture
-_LANES = 8  # of a topic with more partitions, those that are used
-_ROW, _EDGE, _BAR = 46, 40, 14  # px: a lane; the first and the last row; a bar
-_LINE = 11  # px: a bar of several at once, with its margin
+_LANES = 8  # of a topic with more partitions, only those in use
+_ROW, _EDGE, _BAR = 46, 40, 14  # px: height of a lane, of the first and last row, of a bar
+_LINE = 11  # px: height of one of several concurrent bars, with its margin
 _LEGEND = (
     ("handled, struck", "bar: handling"),
     ("idle", "empty bar: of another key"),
     ("stretched", "thick line below: time stretched"),
 )
-Way = tuple[int | None, int]  # the partition, or None in a queue; and the replica
+Way = tuple[int | None, int]  # the partition (None in a queue) and the replica
 
 
 def lanes(
@@ -35,16 +35,16 @@ def lanes(
     held_in: str | None = None,
     width: int = WIDTH,
 ) -> Picture:
-    """A picture of the order of one key's messages: above when they were published, below when
-    `service` saved them, and between the two the partition, or the replica of a queue's consumers,
-    that each went through. Where an older one is saved after a newer one, their lines cross, and the
-    late one is red. In a service that saves nothing, the end of the handling counts.
+    """A picture of the order of one key's messages: when they were published (top), when `service`
+    saved them (bottom), and between the two the partition, or the replica of a queue's consumers,
+    that handled each. If an older message is saved after a newer one, their lines cross and the
+    late one is red. For a service that saves nothing, the end of the handling counts.
 
         lanes(run, "tea")
 
-    service: may be left out if a single one handles messages of this key.
-    held_in: the table in which the service keeps messages that come too early. Such a message is
-        applied by the save that removes its row.
+    service: may be omitted if only one service handles messages of this key.
+    held_in: the table in which the service stores messages that arrive too early. Such a message
+        takes effect at the save that removes its row.
 
     Raises Unknown for a key, a service or a table that the run does not have."""
     check_run("lanes", run)
@@ -62,7 +62,7 @@ def lanes(
 
 
 def _handlings(trace: Trace) -> list[Span]:
-    """Those of messages that somebody published: of no question, no tick and no dead letter."""
+    """The spans of events and commands, without questions, ticks and dead letters."""
     every = ((span, span.envelope) for span in trace.spans)
     return [
         span
@@ -72,8 +72,8 @@ def _handlings(trace: Trace) -> list[Span]:
 
 
 def _service(trace: Trace, key: str, service: str | None) -> str:
-    """The service that handles messages of the key."""
-    handled: dict[str, dict[str, None]] = {}  # by key, the services
+    """The service to draw. Raises Misuse if several handle the key and none is given."""
+    handled: dict[str, dict[str, None]] = {}  # key -> services
     for span in _handlings(trace):
         if span.envelope.subject is not None:
             handled.setdefault(span.envelope.subject, {})[span.service] = None
@@ -91,7 +91,7 @@ def _service(trace: Trace, key: str, service: str | None) -> str:
 
 
 class _Lanes:
-    """Lays the picture out."""
+    """Lays out the picture."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class _Lanes:
         return (partition, 0) if partition is not None else (None, span.replica)
 
     def _titles(self, spans: list[Span]) -> dict[str, str]:
-        """What tells each message apart, by id."""
+        """Map the id of each message to a short name that distinguishes it."""
         envelopes: dict[str, Envelope] = {span.envelope.id: span.envelope for span in spans}
         for id in self.times:
             envelopes.setdefault(id, self.trace.messages[id])
@@ -183,7 +183,7 @@ class _Lanes:
         self.axis = Axis(instants, left + 14, self.scene.width - 50)
 
     def _lines_of(self, way: Way, spans: list[Span]) -> list[list[Span]]:
-        """The lines of bars in a lane: more than one where a replica handles several at once."""
+        """The rows of bars in a lane: more than one if it handles several messages at once."""
         lines: list[list[Span]] = []
         for span in sorted((s for s in spans if self._way(s) == way), key=lambda s: s.first):
             begin = self.journal[span.first].time
@@ -230,11 +230,11 @@ class _Lanes:
         (self.scene.spans if kind == "idle" else self.scene.bars).append(box)
 
     def _draw_way(self, effect: Effect) -> None:
-        """The line of a message: published, into its lane, and out of it where it takes effect."""
+        """Draw the line of a message from its publish into its lane, and from there to its effect."""
         span, (y, height) = effect.span, self._bar(effect.span)
         begin = self._x(self.journal[span.first].time)
         done = max(begin + 6, self._x(effect.time))
-        out = min(done, max(begin + 6, self._x(self._end(span))))  # earlier, if it was held
+        out = min(done, max(begin + 6, self._x(self._end(span))))  # earlier if it was held
         sent = self._x(self.times[span.envelope.id])
         kind = "late" if effect.late else "message"
         when = f"{seconds(self.times[span.envelope.id])}, {self.verb} {seconds(effect.time)}"
@@ -248,11 +248,11 @@ class _Lanes:
         self.scene.marks.append(Mark(done, self.bottom, "late" if effect.late else "fact", tip))
 
     def _write_order(self, effects: list[Effect]) -> None:
-        """What was published, and below what took effect, each at its time, as far as there is room."""
+        """Write the published messages above and the effects below, as far as there is room."""
         for id, time in self.times.items():
             self.scene.marks.append(Mark(self._x(time), self.top, "published", id))
             self._write(self.titles[id], "handled", self._x(time), self.top, -1)
-        together: dict[tuple[int, str], list[str]] = {}  # one save may apply several
+        together: dict[tuple[int, str], list[str]] = {}  # one save may apply several messages
         for effect in sorted(effects, key=lambda effect: not effect.late):
             kind = "struck" if effect.late else "handled"
             begin = self._x(self.journal[effect.span.first].time)
@@ -262,7 +262,7 @@ class _Lanes:
             self._write(" · ".join(texts), kind, x, self.bottom, 1)
 
     def _write(self, text: str, kind: str, x: int, y: int, side: int) -> None:
-        """Write a text above (-1) or below a mark, in the line next to it or in the one behind."""
+        """Write a text above (-1) or below (1) a mark, in the nearest line or the next one."""
         places = [(x + dx, y + side * dy, "middle") for dy in (14, 28) for dx in (0, 6, -6)]
         self.placer.place([text], kind, places)
 

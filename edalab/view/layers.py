@@ -1,34 +1,34 @@
-"""Boxes in layers, in the order in which messages first reach them: the same design always gives the
-same places. A long chain is folded into rows. An arrow over several layers passes each of them at a place of its own, so that it runs
-through no box."""
+"""Boxes in layers, in the order in which messages first reach them, so that a design always has the same
+layout. A long chain is folded into rows. An arrow across several layers has a place of its own in each,
+so that it does not run through a box."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-APART, BESIDE = 18, 10  # px between boxes of a layer; between arrows passing it
+APART, BESIDE = 18, 10  # px between boxes of a layer, and between passing arrows
 BETWEEN = 34  # px between rows
 
 
 @dataclass(eq=False)
 class Node:
-    """A box of a layer, or (with no size) the place where an arrow passes it."""
+    """A box in a layer, or (without a size) the place at which an arrow passes the layer."""
 
     layer: int
     length: int = 0  # in the direction of the layers
-    breadth: int = 0  # across it, and
-    room: int = 0  # as much of it as it needs for itself
-    before: list["Node"] = field(default_factory=list)  # neighbours in the layer before
+    breadth: int = 0  # across the layers
+    room: int = 0  # the breadth to reserve
+    before: list["Node"] = field(default_factory=list)  # neighbours in the previous layer
     after: list["Node"] = field(default_factory=list)
-    along: int = 0  # its middle, in the direction of the layers
+    along: int = 0  # its middle in the direction of the layers
     across: int = 0
 
 
 def place(
     nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int]
 ) -> list[list[Node]]:
-    """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs by.
-    `gaps` are the px wanted behind each layer."""
+    """Set `along` and `across` (from 0) of each node. Return the nodes that each edge passes, including
+    its ends. `gaps` are the px to leave after each layer."""
     layers: list[list[Node]] = [[] for _ in range(max(node.layer for node in nodes) + 1)]
     for node in nodes:
         layers[node.layer].append(node)
@@ -59,14 +59,14 @@ def place(
 
 
 class Rows:
-    """The layers, from left to right in as few rows as fit into `room` px. Every other row is turned
-    upside down and runs back: where a row ends, arrows turn to the next one and do not cross.
+    """The layers from left to right, in as few rows as fit into `room` px. Every second row runs back and
+    is upside down, so that arrows turn from one row to the next without crossing.
 
-    width, height: of all rows, with the room at the sides in which arrows turn.
+    width, height: the size of all rows, with the room at the sides in which arrows turn.
     row: the row of each layer."""
 
     def __init__(self, nodes: list[Node], gaps: dict[int, int], room: int):
-        self._ends: dict[int, tuple[int, int]] = {}  # of each layer, from left to right
+        self._ends: dict[int, tuple[int, int]] = {}  # layer -> its left and right edge
         for layer in sorted({node.layer for node in nodes}):
             here = [node for node in nodes if node.layer == layer]
             left = min(node.along - node.length // 2 for node in here)
@@ -80,13 +80,13 @@ class Rows:
         self._heights = [b - top for top, b in zip(self._tops, bottoms, strict=True)]
         self._left = turn * (len(rows) > 2)
         self._right = self._left + max(widths)
-        # The first row ends where the others begin to turn.
+        # The first row is aligned to the right, where arrows turn.
         self._first = self._right - widths[0]
         self.width = self._right + turn * (len(rows) > 1)
         self.height = sum(self._heights) + BETWEEN * (len(rows) - 1)
 
     def _fold(self, room: int, turn: int) -> tuple[dict[int, int], list[int]]:
-        """The row of each layer, and the width of each row: as few as possible, as even as possible."""
+        """The row of each layer and the width of each row. The rows are few and about equally wide."""
         total = max(end for _, end in self._ends.values())
         for count in range(1, len(self._ends) + 1):
             widest = room - turn * min(count - 1, 2)
@@ -94,7 +94,7 @@ class Rows:
                 found = self._filled(limit)
                 if len(found[1]) <= count and max(found[1]) <= widest:
                     return found
-        return self._filled(room - 2 * turn)  # one box alone is wider than that
+        return self._filled(room - 2 * turn)  # a single box is wider than the room
 
     def _filled(self, limit: int) -> tuple[dict[int, int], list[int]]:
         row, widths, start = {}, [], 0
@@ -106,7 +106,7 @@ class Rows:
         return row, widths
 
     def spot(self, across: int, along: int, layer: int) -> tuple[int, int]:
-        """x and y of a place at a layer."""
+        """The x and y of a place in a layer."""
         row = self.row[layer]
         x, y = along - self._starts[row], across - self._tops[row]
         above = sum(self._heights[:row]) + BETWEEN * row
@@ -120,7 +120,7 @@ class Rows:
 
 
 def _way(source: Node, target: Node, layers: list[list[Node]]) -> list[Node]:
-    """Source and target, and between them a place in each layer that the edge passes."""
+    """The source, a new node in each layer that the edge passes, and the target."""
     step = 1 if target.layer > source.layer else -1
     passed = [Node(layer) for layer in range(source.layer + step, target.layer, step)]
     for node in passed:
@@ -129,14 +129,14 @@ def _way(source: Node, target: Node, layers: list[list[Node]]) -> list[Node]:
 
 
 def _sweeps(layers: list[list[Node]], times: int) -> Iterator[tuple[list[Node], bool]]:
-    """Each layer, down and up in turns."""
+    """Yield each layer and whether the sweep goes down, alternately down and up."""
     for sweep in range(times):
         down = sweep % 2 == 0
         yield from ((layer, down) for layer in (layers if down else reversed(layers)))
 
 
 def _set_across(layers: list[list[Node]]) -> None:
-    """Side by side in their order, each as near to its neighbours as the others allow."""
+    """Set `across` of each node: in the layer's order, as near to its neighbours as possible."""
     for layer in layers:
         places = _spread([0] * len(layer), layer)
         for node, at in zip(layer, places, strict=True):
@@ -157,7 +157,7 @@ def _set_across(layers: list[list[Node]]) -> None:
 
 
 def _spread(wished: list[int], layer: list[Node]) -> list[int]:
-    """The places that are wished, moved on where they are too near to the one before."""
+    """The wished places, each moved on if it is too near to the previous one."""
     placed = wished[:1]
     for at, pair in zip(wished[1:], pairwise(layer), strict=True):
         sizes = [node.room for node in pair]
@@ -167,7 +167,7 @@ def _spread(wished: list[int], layer: list[Node]) -> list[int]:
 
 
 def _pulling(node: Node, down: bool) -> list[Node]:
-    """The neighbours to be near: those on one side, boxes rather than passing arrows, so that chains are straight."""
+    """The neighbours on one side that attract a node: boxes if there are any, so that chains are straight."""
     neighbours = (node.before or node.after) if down else (node.after or node.before)
     return [other for other in neighbours if other.length] or neighbours
 

@@ -1,7 +1,7 @@
-"""Where the items of a timeline stand: lanes and their rows, bars, labels and arrows.
+"""The layout of a timeline: its lanes and their rows, bars, labels and arrows.
 
-All is laid out with room for every line of labels and every track of arrows. Then those that
-nothing stands on are taken out."""
+Everything is laid out with room for all lines of labels and all tracks of arrows. Then the empty
+lines and tracks are removed."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,36 +18,36 @@ from .labels import LabelPlacer, Taken
 from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import place_labels, px_beyond
 
-LEAST = 16  # px: the least width of a bar
-_SPARE = 40  # px behind the last moment, at least
-_OUTAGE = BAR + 8  # px: it can be seen behind a bar
-_LINE, _GAP = 15, 30  # px of a line of labels, and between two lanes
+LEAST = 16  # px: least width of a bar
+_SPARE = 40  # px after the last moment, at least
+_OUTAGE = BAR + 8  # px: high enough to be seen behind a bar
+_LINE, _GAP = 15, 30  # px: height of a line of labels, gap between two lanes
 _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
-_ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
+_ROW = (len(_LEVELS) + 2) * _LINE  # a bar takes two lines
 _WITHIN = ("save", "undone", "send", "hear", "note", "doubled", "no answer", "unconfirmed")
 _UNMARKED = ("save", "undone", "send", "hear")
 Heights = tuple[int, int]
-Owner = tuple[SpanEvent, bool]  # of an arrow: its source, and whether it goes there again
+Owner = tuple[SpanEvent, bool]  # of an arrow: its source, and whether it is sent again
 
 
 @dataclass(eq=False)
 class Row:
-    """A row of bars in a lane, around `y`. `outages` are from x to x."""
+    """A row of bars in a lane, centred at `y`. `outages` are (left, right) in px."""
 
     lane: int
     y: int
     outages: list[tuple[int, int]] = field(default_factory=list)
 
     def level(self, number: int) -> int:
-        """The middle of a line of labels: 0 is that of the bars, 1 the first one above them."""
+        """The middle of a line of labels: 0 is the line of the bars, 1 the first line above them."""
         side = (number > 0) - (number < 0)
         return self.y - number * _LINE - side * 7
 
 
 class Layout:
-    """Lays out what is drawn of a trace into `scene`, to the right of the names of the lanes.
+    """Lays out the items of a timeline in `scene`, to the right of the names of the lanes.
 
-    `beside` are others with the same lanes and axis."""
+    `beside` are the items of other timelines with the same lanes and the same axis."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class Layout:
         self.placer = LabelPlacer(scene, (self.left + 4, 0, self.right - 5, 10**6), _LINE)
         self.rows: dict[tuple[str, int], list[Row]] = {}
         self.marks: list[SpanEvent] = []
-        self._tops: list[int] = []  # of the lanes
+        self._tops: list[int] = []  # the y of each lane
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # A bit for each x beside upright parts of arrows, by the heights from which to which these
-        # stand: of all, of more than one owner, and of each owner.
+        # A bit for each x near vertical parts of arrows, by the two heights between which they run:
+        # parts of all owners, of more than one owner, and of each owner.
         self._beside: Counter[Heights] = Counter()
         self._shared: Counter[Heights] = Counter()
         self._own: defaultdict[Owner, Counter[Heights]] = defaultdict(Counter)
@@ -98,14 +98,14 @@ class Layout:
     # -- x
 
     def _set_times(self, drawn: list[Drawn]) -> None:
-        """The axis, and the x of all that has a time."""
+        """Set the axis, and the x of everything that has a time."""
         start, end = self.window
         instants: dict[int, int] = {start: 0, end: 0}
         for one in drawn:
             self._reserve(one, instants)
         left, right = self.left + 10, self.right - _SPARE
         axis = Axis(instants, left, right)
-        crowded = axis.shrunk < 1  # then words have no room anyway
+        crowded = axis.shrunk < 1  # then words have no room in any case
         if not crowded and (more := px_beyond(drawn, self.titles, axis, left, self.right - 5)):
             axis = Axis(instants, left, right - min(more, (right - left) // 3))
         self.axis = axis
@@ -120,12 +120,12 @@ class Layout:
         self._crashes = {(event.service, event.replica, event.time): event.x for event in inner}
 
     def _reserve(self, drawn: Drawn, instants: dict[int, int]) -> None:
-        """Note the times of what is drawn, and give what takes no time room within its instant."""
+        """Add the times of all items to `instants`, with room for items that take no time."""
         start, end = self.window
         ranks: dict[tuple[str, int, int], int] = {}
 
         def reserve(item: Bar | SpanEvent, time: int, room: int) -> int:
-            """The px before an item in its instant."""
+            """Reserve `room` px for an item in its instant. Return the px before it."""
             key = item.service, item.replica, time
             rank = ranks.get(key, 0)
             ranks[key] = rank + room
@@ -144,18 +144,18 @@ class Layout:
                     instants.setdefault(time, 0)
 
     def _set_inner(self, bar: Bar) -> None:
-        """The x of the events in a bar: in their order, and what ended it at its end."""
+        """Set the x of the events in a bar: in order, with the event that ended it at its end."""
         right = bar.x + bar.w
         for number, event in enumerate(bar.inner):
             within = event.what in _WITHIN
             late = right - (4 * (len(bar.inner) - number) if within else 0)
             early = min(bar.x + 3 * (number + 1), right)
             event.x = max(min(self.axis.x(event.time), late), early)
-            if not within and event.time == bar.end:  # a ring on the edge would look like a plus
+            if not within and event.time == bar.end:  # on the edge, a ring looks like a plus
                 event.x = right + 9 * (event.what == "refused")
 
     def extent(self, stretch: Stretch) -> tuple[int, int]:
-        """From which x to which a stretch lasts, as far as it is shown."""
+        """The left and right x of a stretch, limited to what is shown."""
         start, end = self.window
         crash = stretch.service, stretch.replica, stretch.start
         x = self._crashes.get(crash, self.axis.x(max(stretch.start, start)))
@@ -165,7 +165,7 @@ class Layout:
     # -- rows
 
     def _set_rows(self) -> None:
-        """Bars that overlap stand in rows below each other, each replica in rows of its own."""
+        """Set the rows: overlapping bars are below each other, and each replica has rows of its own."""
         ends: dict[tuple[str, int], list[int]] = {}
         for item in [*self.drawn.bars, *self.drawn.events, *self.drawn.stretches]:
             ends.setdefault((item.service, item.replica), [])
@@ -204,19 +204,19 @@ class Layout:
             elif event.what == "send" and not event.bar:
                 self.placer.taken.add((event.x - 4, row.y - 4, event.x + 3, row.y + 4))
 
-    # -- what the routes of arrows ask
+    # -- queries for routing arrows
 
     def row(self, item: Bar | SpanEvent) -> Row:
         bar = item if isinstance(item, Bar) else item.bar
         return self.rows[item.service, item.replica][bar.row if bar else 0]
 
     def clear(self, row: Row, left: int, right: int) -> bool:
-        """Whether an arrow can run along the bars."""
+        """Whether an arrow can run along a row from `left` to `right`, clear of bars and outages."""
         outages = any(start < right and left < end for start, end in row.outages)
         return not outages and self.placer.taken.free((left, row.y - 9, right - 1, row.y + 8))
 
     def track(self, gap: int, x1: int, x2: int) -> int:
-        """The y of a track in the gap above a lane. Of many arrows some share the last."""
+        """Reserve a track in the gap above a lane and return its y. If there are many, they share the last."""
         left, right = sorted((x1, x2))
         number, y = 0, self._tops[gap] - 5
         while number < TRACKS - 1 and not self._tracks.free((left, y, right, y)):
@@ -226,14 +226,14 @@ class Layout:
         return y
 
     def column(self, first: int, others: Iterable[int], y1: int, y2: int, link: Link) -> int:
-        """The x of an upright part of an arrow: the first place, or another, that is not beside one
-        of another message, or of the same one on its way again; where there is none, the first."""
+        """Reserve a vertical part of an arrow and return its x: `first`, or one of `others` if that is next
+        to an arrow with another owner. If none is free, it is `first`."""
         top, bottom = here = (min(y1, y2), max(y1, y2))
         taken, own = 0, self._own[link.source, link.kind == "again"]
         for span, bits in self._beside.items():
             if span[0] < bottom and top < span[1]:
                 taken |= bits & ~own[span] | self._shared[span] if span in own else bits
-        edge = min(0, self.right - 200)  # of what is too narrow the arrows may begin left of 0
+        edge = min(0, self.right - 200)  # in a narrow picture, arrows may begin left of 0
         free = (x for x in chain((first,), others) if not taken >> x - edge & 1)
         x = next(free, first)
         bits = (1 << 2 * BESIDE - 1) - 1 << x - edge - BESIDE + 1
@@ -245,7 +245,7 @@ class Layout:
     # -- items
 
     def _draw_bars(self) -> None:
-        """Draw what stands on the rows."""
+        """Draw the stretches, bars and marks of the rows."""
         scene = self.scene
         still: defaultdict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
         for stretch in self.drawn.stretches:
@@ -256,7 +256,7 @@ class Layout:
             half = 3 if stretch.kind == "waiting" else _OUTAGE // 2
             until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
             tip = f"{stretch.service} {stretch.words or stretch.kind}, {seconds(stretch.start)}{until}"
-            right -= 2 * (stretch.kind == "waiting")  # or two questions would look like one
+            right -= 2 * (stretch.kind == "waiting")  # a gap between two questions
             scene.spans.append(Box(x, y - half, right - x, 2 * half, stretch.kind, tip))
         for bar in self.drawn.bars:
             y = self.row(bar).y - BAR // 2
@@ -275,7 +275,7 @@ class Layout:
             scene.marks.append(Mark(event.x, self.row(event).y, what, event.tip))
 
     def _squeeze(self, top: int) -> list[int]:
-        """Take out the lines that nothing stands on. Return the new y of each y."""
+        """Remove the empty lines. Return the new y of each y."""
         keep, taken = bytearray(self._tops[-1]), self.placer.taken
         for gap, end in enumerate(self._tops):
             room = TRACK * self._used[gap] + (10 if gap < len(self.services) else 0)

@@ -1,4 +1,4 @@
-"""The ledger beside a saga: what the books showed before it, show now, and should show."""
+"""The ledger next to a saga map: the values in the books before the saga, now, and as they should be."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,15 +9,15 @@ from ..stuck import watched
 from ..text import clean, shorten, text_width
 from .scene import Label, Scene
 
-ROW, GAP, WIDEST = 18, 14, 170  # px: height of a row, between columns, width of a column
-Cell = tuple[str, str, str]  # text, the kind of its label, and a sign in the gap behind it
+ROW, GAP, WIDEST = 18, 14, 170  # px: height of a row, gap between columns, widest column
+Cell = tuple[str, str, str]  # text, kind of its label, and a sign after it
 _WENT_BACK = ("compensated", "refused", "not undone")
 
 
 class Ledger:
-    """What a function of a run, or of the world at a moment, returns: a dict such as {"stock": 10}
-    or, where it knows, with what should be: {"stock": (9, 10)}. Without that, nothing may be left
-    of a saga whose `outcome` is compensated, or will be in the `end`."""
+    """The values that `function` returns for a run, or for the world at a moment: a dict such as
+    {"stock": 10}, or {"stock": (9, 10)} with the value that should be. Without the latter, the value
+    should be as before if the `outcome` is compensated or refused. `end` is the final outcome."""
 
     title = "Ledger"
 
@@ -49,7 +49,7 @@ class Ledger:
             name, *others = clean(key, 40), _text(was), _text(value), _text(should) if over else ""
             described.append(f"{name} {others[1]}{wrong}")
             row = [(text, "channel", "") for text in (name, *others)]
-            row[2] = others[1], kind, sign  # the verdict stands at what is, not at what should be
+            row[2] = others[1], kind, sign  # the verdict is next to the actual value
             rows.append(row)
         columns = [list(column) for column in zip(*rows, strict=True)]
         self._columns = columns if judged else columns[:-1]
@@ -62,7 +62,7 @@ class Ledger:
         self.described = "ledger " + ", ".join(described)
 
     def draw(self, scene: Scene, x: int, top: int) -> int:
-        """Draw it from x and `top`; return where it ends."""
+        """Draw the ledger with its top left corner at x and `top`. Return the y below."""
         scene.labels.append(Label(x, top, self.title, "node"))
         for number, (column, width) in enumerate(zip(self._columns, self._widths, strict=True)):
             place, anchor = (x + width, "end") if number else (x, "start")

@@ -1,4 +1,4 @@
-"""`load(run, service)`: what a service is asked and what comes of it, and how many are at work and wait there."""
+"""`load(run, service)`: the questions that a service gets and answers over time, and how many are in line."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,8 +16,8 @@ from .scene import WIDTH, Box, Label, Line, Polyline, Scene
 if TYPE_CHECKING:
     import pandas
 
-_HEIGHT, _BELOW = 170, 66  # px of a chart; from one to the next
-_LINES = {  # column of the table -> the words at its line, the kind of the line and of the words
+_HEIGHT, _BELOW = 170, 66  # px: height of a chart, and the gap to the next one
+_LINES = {  # column of the table -> words, kind of the line, kind of the words
     "asked": ("asked", "difference", "fact"),
     "in_time": ("answered in time", "was", "was"),
     "too_late": ("answered too late", "wasted", "late"),
@@ -37,19 +37,27 @@ class LoadPicture(Picture):
 
     @cached_property
     def table(self) -> "pandas.DataFrame":
-        """A row a second: asked, in_time (the goodput), too_late, busy, and the most at_work and waiting in it."""
+        """A row for each second: asked, in_time (the goodput), too_late, busy, the most at_work and waiting."""
         return self._load.table
 
 
 def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
+<<<<<<< HEAD
     """A picture of the load of a service over time. Above, for each second: how many questions and
     commands it was asked, how many answers came before the asker gave up (the goodput), how many came
     too late or not at all, and how many askers it turned away. Below: how many it handled, and how many
     waited in line. With many in line, how many were at work is left out: the times in which all workers
     were are shaded. A dotted line is at the last message of the client. It shows the times in which
     the service was down, stood still or was cut off.
+=======
+    """A picture of the load of a service over time. The upper chart shows for each second how many
+    questions and commands the service was asked, how many answers were in time (the goodput), how many
+    were late or lost, and how many askers were turned away. The lower chart shows how many were at work
+    and in line; if the line is long, only the line. The times at which all workers were at work are
+    shaded. A dotted line marks the last message of the client.
+>>>>>>> main
 
-        load(run, "payments").table     # the numbers, a row a second
+        load(run, "payments").table     # the numbers, a row for each second
     """
     check_run("load", run)
     found = Load(run, service)
@@ -91,9 +99,14 @@ def _values(found: Load, columns: list[str]) -> list[int]:
     return [0, 1, *(max(found.by_second[column]) for column in columns)]
 
 
+<<<<<<< HEAD
 def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> LabelPlacer:
     """Draw a chart of some columns of the table: each number from the beginning to the end of its
     second. Return the room for more words."""
+=======
+def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> None:
+    """Draw a chart of some columns of the table. Each number lasts from the start to the end of its second."""
+>>>>>>> main
     chart.draw_grid(scene, Calendar((chart.start, chart.end)))
     scene.labels.append(Label(2, chart.top - 28, shorten(title, scene.width - 4, 13, True), "lane"))
     lines = {}
@@ -116,7 +129,7 @@ def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]
 
 
 def _shade(scene: Scene, chart: Axes, found: Load, words: str) -> None:
-    """Shade the times in which all workers were at work."""
+    """Shade the times at which all workers were at work."""
     boxes, ends = scene.lanes, [*found.at_work[1:], (found.run.end, 0)]
     for (start, number), (end, _) in zip(found.at_work, ends, strict=True):
         left, right = chart.x(moment(start)), chart.x(moment(end))
@@ -133,7 +146,7 @@ def _corners(line: Polyline) -> list[tuple[int, int]]:
 
 
 def _apart(corner: tuple[int, int], others: list[Polyline], chart: Axes) -> float:
-    """How well words at a corner belong to its line: far from the other lines, and high up."""
+    """How suitable a corner is for the name of its line: far from the other lines, and high up."""
     x, y = corner
     heights = [min(_corners(other), key=lambda at: abs(at[0] - x))[1] for other in others]
     return min((abs(y - height) for height in heights), default=0) + (chart.bottom - y) / 2

@@ -1,4 +1,4 @@
-"""What a view returns: a picture that shows itself as PNG, and its content as one line of text."""
+"""The result of a view: a picture that a notebook shows as PNG, and its content as one line of text."""
 
 from math import isfinite
 from numbers import Real
@@ -19,27 +19,27 @@ STORE = 'an event store, such as EventStore("shop.db")'
 
 
 class Picture:
-    """A scene, ready to be shown: PNG in a notebook (SVG where matplotlib is missing), an SVG
-    string for a panel, a matplotlib figure for a paper."""
+    """A picture. A notebook shows it as PNG, or as SVG if matplotlib is not installed. Its `repr`
+    describes it in one line, and `scene` holds its items."""
 
     def __init__(self, scene: Scene):
         self.scene = scene
 
     def svg(self) -> str:
-        """The picture as an SVG string, with tool-tips."""
+        """Return the picture as an SVG string, with tooltips."""
         return svg.paint(self.scene)
 
     def figure(self, ax: "Axes | None" = None) -> "Figure":
-        """The picture as a matplotlib Figure, or drawn into the axes given."""
+        """Return the picture as a new matplotlib Figure, or draw it into `ax` and return its figure."""
         return _painter("a picture as a figure").paint(self.scene, ax)
 
     def png(self) -> bytes:
-        """The picture as the bytes of a PNG, sharp on fine screens too."""
+        """Return the bytes of a PNG, at 1.5 times the size of the picture for fine screens."""
         return _painter("a picture as PNG").png(self.scene)
 
     def save(self, path: str | Path) -> None:
-        """Write the picture to a file, as what its name ends in: .svg, .png, or what else
-        matplotlib can write."""
+        """Write the picture to a file. Its suffix is the format: .svg, .png, or another one that
+        matplotlib can write, such as .pdf."""
         path = Path(path)
         if path.suffix == ".svg":
             path.write_text(self.svg(), encoding="utf-8")
@@ -50,11 +50,11 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         scene = self.scene
-        # Unconfined: where a zoomed page is narrow, the picture is scrolled, not made smaller.
+        # Unconfined: on a narrow or zoomed page the picture scrolls instead of shrinking.
         size = {"width": scene.width, "height": scene.height, "unconfined": True}
         try:
             kind, image = "image/png", self.png()
-        except NotInstalled:  # a notebook shows both, and strict tests compare the text
+        except NotInstalled:  # without matplotlib
             kind, image = "image/svg+xml", self.svg()
         return {kind: image, "text/plain": repr(self)}, {kind: {**size, "alt": scene.alt}}
 
@@ -64,7 +64,7 @@ class Picture:
 
 def _painter(what: str) -> ModuleType:
     with needed_for(what):
-        import matplotlib  # noqa: F401  before numpy, which it brings along
+        import matplotlib  # noqa: F401  before numpy, so that the error names matplotlib
 
         from . import png
 
@@ -72,7 +72,7 @@ def _painter(what: str) -> ModuleType:
 
 
 def check_run(picture: str, given: object, instead: str = "pass the run") -> None:
-    """Refuse what is no run. `instead` says what to pass for the world at a moment."""
+    """Raise Misuse for anything but a run. `instead` says what to pass instead of the world at a moment."""
     if isinstance(given, World):
         moment = f"{given.now / 1000:g}"
         refused = f"{picture} takes a run, but this is the world as it was at {moment} s"
@@ -83,13 +83,13 @@ def check_run(picture: str, given: object, instead: str = "pass the run") -> Non
 
 
 def check_is(picture: str, kind: type, what: str, given: object) -> None:
-    """Refuse what is not of a kind; `what` is that kind in words."""
+    """Raise Misuse for anything that is not an instance of `kind`. `what` describes that kind."""
     if not isinstance(given, kind):
         raise Misuse(f"{picture} takes {what}, not {shown(given)}")
 
 
 def check_seconds(**given: object) -> None:
-    """Refuse what is no number of seconds."""
+    """Raise Misuse for a value that is neither None nor a finite number of seconds."""
     for name, value in given.items():
         number = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
         if value is not None and not number:

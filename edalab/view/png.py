@@ -1,5 +1,5 @@
-"""A scene painted by matplotlib, for saved outputs and papers: one collection for each kind of
-item, and no pyplot."""
+"""The painter that uses matplotlib, for saved outputs and papers. It adds one collection for each kind of
+item, and does not use pyplot."""
 
 from functools import cache
 from io import BytesIO
@@ -13,20 +13,20 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.path import Path as Outline
 from matplotlib.transforms import Affine2D
-from PIL import Image  # what matplotlib itself writes PNGs with
+from PIL import Image  # matplotlib requires it, and writes PNGs with it
 
 from .scene import Label, Scene
 from .shapes import Path, Shape, Words, shapes
 from .theme import FONT, PAPER, LabelLook
 
-DPI = 100  # a scene's pixel is a pixel of the figure; figures are saved at SCALE times that
+DPI = 100  # pixels of a scene per inch; a PNG has SCALE times as many
 SCALE = 1.5
-_CODES = {"M": 1, "L": 2, "Q": 3, "C": 4, "Z": 79}  # as matplotlib has them
+_CODES = {"M": 1, "L": 2, "Q": 3, "C": 4, "Z": 79}  # matplotlib's path codes
 
 
 def paint(scene: Scene, ax: Axes | None = None) -> Figure:
-    """The scene in a new Figure, or in the axes given, which take on its proportions."""
-    if ax is None:  # straight on the figure: axes would cost a sixth of the time and show nothing
+    """Paint a scene into a new Figure, or into `ax`, which then has the scene's proportions."""
+    if ax is None:  # directly on the figure: axes would take a sixth of the time
         figure = Figure(figsize=(scene.width / DPI, scene.height / DPI), dpi=DPI, facecolor=PAPER)
         place = Affine2D().scale(1 / scene.width, -1 / scene.height).translate(0, 1)
         host, transform, scale = figure, place + figure.transFigure, 1.0
@@ -46,8 +46,8 @@ def paint(scene: Scene, ax: Axes | None = None) -> Figure:
 
 
 def png(scene: Scene) -> bytes:
-    """The scene as a PNG of SCALE times its size. With 256 colours it takes less than half
-    the bytes, in a notebook and in its history."""
+    """Return a scene as a PNG of SCALE times its size. It has only 256 colours, which halves the
+    bytes in a notebook and in its history."""
     figure = paint(scene)
     figure.set_dpi(DPI * SCALE)
     canvas = FigureCanvasAgg(figure)
@@ -60,7 +60,7 @@ def png(scene: Scene) -> bytes:
 
 
 def _paths(shape: Shape, points: float) -> PathCollection:
-    """`points` are those of a pixel: matplotlib gives the widths of lines in points."""
+    """The paths of a shape. `points` is the size of a pixel in points, matplotlib's unit for line widths."""
     paths = [_outline(path) for path, _ in shape.paths]
     looks = dict(facecolors=shape.fill or "none", edgecolors="none")
     if shape.stroke:
@@ -81,7 +81,7 @@ def _outline(path: Path) -> Outline:
                 codes.append(code)
                 numbers += (0, 0)
         else:
-            if len(numbers) == 2 * len(codes):  # the x of a corner
+            if len(numbers) == 2 * len(codes):  # this is the x of a corner
                 codes.append(code)
                 code = 2 if code == 1 else code
             numbers.append(part)
@@ -94,8 +94,8 @@ def _words(words: Words) -> PathCollection:
 
 
 def _letters(label: Label, look: LabelLook) -> list[Outline]:
-    """The outlines of the letters. Each letter is made once: matplotlib's own text takes longer
-    than all the rest of a picture."""
+    """The outlines of a label's letters. Each letter is created once, because matplotlib's own text
+    takes longer than everything else in a picture."""
     letters = [_letter(char, look.bold) for char in label.text]
     width = sum(advance for _, _, advance in letters) * look.size
     x = label.x - {"start": 0, "middle": width / 2, "end": width}[label.anchor]
@@ -116,8 +116,8 @@ def _font(bold: bool) -> FT2Font:
 
 @cache
 def _letter(char: str, bold: bool) -> tuple[numpy.ndarray, numpy.ndarray, float]:
-    """The corners of a letter's outline in font sizes, their codes, and its advance; a box for a
-    letter that the font lacks."""
+    """The corners of a letter's outline in font sizes, their codes, and its advance. A letter that
+    the font lacks is a box."""
     font = _font(bold)
     code = ord(char) if ord(char) in font.get_charmap() else ord("□")
     glyph = font.load_char(code, flags=LoadFlags.NO_HINTING)

@@ -1,4 +1,4 @@
-"""Words beside points: around them, or where no other mark is nearer."""
+"""Labels for points: around a point, or only at places to which no other mark is nearer."""
 
 from collections.abc import Iterable
 
@@ -13,12 +13,12 @@ _FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
 def place_beside(
     room: LabelPlacer, text: str, kind: str, x: int, y: int, over: int = ANY
 ) -> Label | None:
-    """Write a text near a point or, if need be, further off; over at most `over` px of lines."""
+    """Write a text near a point, or further off if necessary, over at most `over` px of lines."""
     return room.place([clean(text, 90)], kind, _around(x, y, _NEAR + _FAR), over)
 
 
 def place_nearest(room: LabelPlacer, text: str, kind: str, x: int, y: int) -> Label | None:
-    """Write a text near a mark, over no line and where no other mark of the scene is nearer."""
+    """Write a text near a mark, not over a line, at a place to which no other mark is nearer."""
     text, places = clean(text, 90), []
     for place in _around(x, y, _NEAR):
         extent = Label(*place[:2], text, kind, place[2]).extent()

@@ -1,5 +1,5 @@
-"""The steps of a saga as boxes: forward from left to right, compensations below what they undo. The
-arrows run along the gaps between them: none runs through a box."""
+"""The steps of a saga as boxes: forward steps from left to right, compensations below the steps that they
+undo. The arrows run along the gaps between the boxes, and never through a box."""
 
 from collections import Counter
 from functools import cached_property
@@ -11,21 +11,21 @@ from ..trace.saga_story import SagaStory
 from .arrows import rounded
 from .scene import Arrow, Box, Label, Mark, Scene
 
-MARGIN, BETWEEN = 18, 34  # px: at the sides, between two bands of boxes
-BESIDE, BELOW = 14, 26  # px: between boxes, above a compensation
-WIDEST, NARROW = 160, 128  # px: of a box at most, and where words are cut for more boxes in a band
+MARGIN, BETWEEN = 18, 34  # px: margin at the sides, gap between two bands of boxes
+BESIDE, BELOW = 14, 26  # px: gap between boxes, gap above a compensation
+WIDEST, NARROW = 160, 128  # px: widest box, and with words cut for more boxes in a band
 Corners = list[tuple[int, int]]
-KINDS = {  # state of a step -> kind of its box and of its name
+KINDS = {  # state of a step -> kind of its box, kind of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
     "done twice": ("failed", "failed"), "late": ("in doubt", "failed"), "refused": ("compensation", "compensation"),
     "in doubt": ("in doubt", "failed"), "failed": ("failed", "failed"), "idle": ("under way", "under way"),
     "compensated": ("undone", "done"), "never done": ("in doubt", "failed"),
 }  # fmt: skip
-MARKS = {  # event of a step -> its mark, in its box and in its row
+MARKS = {  # event of a step -> its mark in the box and in the row
     "no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
     "answer lost": "lost", "lost": "lost", "again": "doubled", "never": "lost",
 }  # fmt: skip
-_MARKED = {  # state of a step -> the events of which its box shows the last one
+_MARKED = {  # state of a step -> events; the box shows the last one
     "late": ("no answer",), "in doubt": ("no answer", "answer lost", "lost"), "refused": ("refused",), "done twice": ("again",),
     "failed": ("failed", "crash", "given up", "never"),
 }  # fmt: skip
@@ -41,7 +41,7 @@ def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
 
 
 class SagaMoment:
-    """A `story` as it stood at `now` (ms), or in the end if that is None. `shown` maps steps to
+    """A `story` at `now` (ms), or at the end if that is None. `shown` maps steps to their
     histories."""
 
     def __init__(self, story: SagaStory, now: int | None):
@@ -53,21 +53,21 @@ class SagaMoment:
 
     @cached_property
     def states_ever(self) -> list[tuple[SagaStep, State]]:
-        """Each state that a step has at any moment: a picture has room for all of them."""
+        """Every state that a step has at any moment, so that a picture can reserve room for it."""
         pairs = (pair for time in self._times for pair in self.story.at(time).states.items())
         return list(dict.fromkeys(pairs))
 
     @property
     def outcomes_ever(self) -> list[tuple[int | None, Outcome]]:
-        """Each moment, with what had become of the saga."""
+        """The outcome of the saga now, in the end and at each moment, as (time, outcome)."""
         found = [(time, outcome(self.story, time)) for time in self._times]
         return [(self.now, self.outcome), (self.now, self.end), *found]
 
 
 class SagaChart:
-    """Places the boxes of a story's steps in `scene`, from `top` down to `bottom`, and the arrows.
-    Places are those of the end, so that they do not change from moment to moment. A compensation
-    that was never sent has no box, which would be a hole before: its step says "not compensated"."""
+    """Places the boxes of a story's steps and the arrows in `scene`, from `top` down to `bottom`. Their
+    places are those at the end of the run, so that they do not change from moment to moment. A
+    compensation that was never sent has no box, and its step is labelled "not compensated"."""
 
     def __init__(self, scene: Scene, moment: SagaMoment, top: int):
         self.scene, self.moment, self.story = scene, moment, moment.story
@@ -83,7 +83,7 @@ class SagaChart:
             scene.labels.append(Label(x, y - 9, "stuck here", "failed"))
 
     def _places(self) -> None:
-        """Give each step a column and a line: 0 leads forward."""
+        """Assign a column and a line to each step. Line 0 is for forward steps."""
         steps, below = self.story.steps, Counter()
         self.ends = [
             s
@@ -101,13 +101,13 @@ class SagaChart:
             self.place[step] = column, below[column]
 
     def _stopped(self, step: SagaStep) -> bool:
-        """Whether the saga went no further there. Who was done before stops nothing."""
+        """Whether the saga stopped at this step. A step that was done before does not stop it."""
         history = self.story.at().histories[step]
         without_effect = not history.done and history.times("nothing")
         return bool(history.times("refused", "given up") or without_effect)
 
     def _sizes(self) -> None:
-        """Find the width and the height of boxes in which the words of each moment have room."""
+        """Set a width and height of boxes that have room for the words of each moment."""
         story, ever = self.story, [*self.moment.states_ever, *self.states.items()]
         shown = [(*pair, self.outcome) for pair in ever]
         shown += [(*pair, self.end) for pair in story.at().states.items()]
@@ -121,7 +121,7 @@ class SagaChart:
             for most in (WIDEST, NARROW):
                 wide = max(84, min(most, asked))
                 bands = -(-self.columns // max(1, (room + BESIDE) // (wide + BESIDE)))
-                # There are as few bands as possible, and then words are cut as little as possible.
+                # Prefer few bands, and then words that are cut as little as possible.
                 choices.append((bands, max(0, asked - most), two_lines, wide))
         bands, _, self.two_lines, self.w = min(choices)
         self.h = 50 if self.two_lines else 38
@@ -132,7 +132,7 @@ class SagaChart:
     @staticmethod
     def _detail(step: SagaStep, state: State, outcome: Outcome) -> list[str]:
         words = state.words or state.name
-        if state.name == "refused":  # who refused it, and why
+        if state.name == "refused":  # who refused it and why
             return [f"{step.service} · refused", brief(words.removeprefix("refused: "))]
         if step in outcome.left and state.name == "done":
             words = "not compensated"
@@ -177,14 +177,14 @@ class SagaChart:
         self.scene.marks += [Mark(x + self.w - 9, y, mark, tip) for mark in marks[-1:]]
 
     def _compensation_of(self, step: SagaStep) -> str:
-        """The type of the message that compensates a step."""
+        """The type of a message that compensates a step."""
         roles = self.story.roles.items()
         return next(name for name, role in roles if role.compensates in step.names)
 
     def _draw_arrows(self) -> None:
-        """What led to which, and where it went round."""
-        self._tracks: Counter[int] = Counter()  # height -> how many arrows run along there
-        self._risers: Counter[int] = Counter()  # x -> how many compensations go up there
+        """Draw an arrow to each step from the one that led to it, and one for each round."""
+        self._tracks: Counter[int] = Counter()  # height -> number of arrows along it
+        self._risers: Counter[int] = Counter()  # x -> number of undo arrows along it
         for step in self.story.steps:
             if step.before is not None:
                 back = step.compensates or (self.place[step][1] and step.settles)
@@ -201,7 +201,7 @@ class SagaChart:
         self.scene.arrows.append(Arrow(rounded(corners), kind, head, tip))
 
     def _way(self, source: SagaStep, target: SagaStep, kind: str) -> tuple[Corners, str]:
-        """The corners of an arrow, and where its head points."""
+        """The corners of an arrow, and the direction of its head."""
         (column, line), (other, its_line) = self.place[source], self.place[target]
         (x1, y1), (x2, y2), w, h = self.spot[source], self.spot[target], self.w, self.h
         middle, its_height = x1 + w // 2, y2 + h // 2
@@ -216,7 +216,7 @@ class SagaChart:
                 return [(x1 if other < column else x1 + w, its_height), beside[:2]], beside[2]
             if line < its_line and other < column and free and (column, its_line) not in occupied:
                 return [(middle, y1 + h), (middle, its_height), beside[:2]], "l"
-        # Out below, along the gap there, and beside the target to its height.
+        # Out at the bottom, along the gap below, and next to the target to its height.
         along = y1 + h + 8 + 4 * (self._tracks[y1] % 4)
         self._tracks[y1] += 1
         aside = 8
@@ -224,7 +224,7 @@ class SagaChart:
             aside = 11 + (0, 4, -4)[self._risers[beside[0]] % 3]
             self._risers[beside[0]] += 1
         start, gap = x1 + w - 12, beside[0] + (aside if other < column else -aside)
-        height = its_height + 10  # below an arrow that comes straight
+        height = its_height + 10  # below the head of a straight arrow
         corners = [(start, y1 + h), (start, along), (gap, along), (gap, height)]
         return [*corners, (beside[0], height)], beside[2]
 

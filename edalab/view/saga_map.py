@@ -1,4 +1,4 @@
-"""`saga_map(run)`: what became of a saga, step by step, and when."""
+"""`saga_map(run)`: the outcome of a saga, and what happened at each step and when."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from .saga_chart import MARGIN, MARKS, SagaChart, SagaMoment, kind_of
 from .scene import WIDTH, Box, Label, Scene
 from .waterfall import BAR, waterfall
 
-_LEGEND = (  # kinds of items, and what a reader may need to know of them
+_LEGEND = (  # kinds of items, and their meaning
     ("row", "bar: at work"), ("idle", "grey bar: nothing done"), ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
     ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
     ("no answer", "hourglass: no answer in time"), ("lost", "struck ring: lost or too late"),
@@ -27,7 +27,7 @@ _KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "u
 
 
 class SagaMap(Picture):
-    """A picture of a saga: of its `story`, as it stood at a `moment`. `outcome` is a word."""
+    """A picture of a saga: its `story` at a `moment`. `outcome` is a word such as "compensated"."""
 
     def __init__(self, scene: Scene, moment: SagaMoment):
         super().__init__(scene)
@@ -42,13 +42,13 @@ def saga_map(
     cursor: float | None = None,
     width: int = WIDTH,
 ) -> SagaMap:
-    """A picture of one saga: that of a `correlation` id (or of a key, such as "o2"), else the one
-    that went worst, of several alike one that a fault struck; where a run has several, with a table
-    of what became of all.
+    """A picture of one saga: that of a `correlation` id or of a key, such as "o2". By default it is
+    the one that went worst, preferably one that a fault struck. If the run has several sagas, a
+    table then shows the outcomes of all.
 
-    `cursor` (seconds) shows it as it stood at that moment. `ledger` is a function of a run, or of
-    the world at a moment, that returns what the books say, {"stock": 10}, or, with what they
-    should say, {"stock": (9, 10)}."""
+    `cursor` (seconds) shows the saga at that moment. `ledger` is a function of a run, or of the
+    world at a moment, that returns values such as {"stock": 10}, or with the value that should be,
+    {"stock": (9, 10)}. Raises Misuse if the run has no saga, and Unknown for any other id."""
     check_run("saga_map", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor)
     sagas = stories(run)
@@ -57,7 +57,7 @@ def saga_map(
     now = None if cursor is None else round(cursor * 1000)
     if correlation is not None:
         story = story_of(run, correlation)
-    else:  # the worst in the end, not at the cursor: else another one would be drawn at each moment
+    else:  # the worst at the end, not at the cursor, so that it is the same at each moment
         struck = {step.envelope.correlation for step in run.journal if step.fault and step.envelope}
         story = min(
             sagas,
@@ -69,7 +69,7 @@ def saga_map(
     moment = SagaMoment(story, now)
     scene, y = Scene(width, 0, times=story.times), 16
     if correlation is None and len(sagas) > 1:
-        # With a cursor there is room for several outcomes, so that nothing jumps when it moves.
+        # With a cursor, reserve room for several outcomes, so that nothing jumps when it moves.
         lines = 0 if now is None else min(len(sagas), 5)
         y = _draw_table(scene, {one: outcome(one, now) for one in sagas}, story, y, lines)
     y = _headline(scene, moment, y)
@@ -83,7 +83,7 @@ def saga_map(
     if beside:
         right -= books.width
     bottom = waterfall(scene, moment, top, right)
-    under = beside and top + books.height > bottom + 18  # the ledger reaches below the rows
+    under = beside and top + books.height > bottom + 18  # the ledger ends below the rows
     edge = right if under else width - MARGIN
     scene.write(MARGIN, bottom + 30, edge, _legend(scene, top))
     lines = wrapped(_legend(scene, top, moment), " · ", edge - MARGIN)
@@ -98,8 +98,8 @@ def saga_map(
 def _draw_table(
     scene: Scene, outcomes: dict[SagaStory, Outcome], drawn: SagaStory, y: int, lines: int
 ) -> int:
-    """A line for each outcome: how many sagas, as a bar, and which. Return where it ends; there is
-    room for so many `lines`."""
+    """Draw a line for each outcome: how many sagas, as a bar, and which. Return the y below, with room
+    for at least `lines`."""
     scene.labels.append(Label(MARGIN, y, f"{counted(len(outcomes), 'saga')} of this run", "node"))
     stories = sorted(outcomes, key=lambda story: story is not drawn)
     groups = {word: [s for s in stories if outcomes[s].word == word] for word in OUTCOMES}
@@ -122,7 +122,7 @@ def _draw_table(
 
 
 def _headline(scene: Scene, moment: SagaMoment, y: int) -> int:
-    """What became of the saga; return where that ends, with room for the headline of any moment."""
+    """Write the outcome of the saga. Return the y below, with room for the headline of any moment."""
     room, titles = (scene.width - 2 * MARGIN) * 6 // 7, []
     for now, found in moment.outcomes_ever:
         words = clean(f"{moment.story.title}{_at(now)}: {found.sentence}").split(" ")
@@ -137,7 +137,7 @@ def _at(now: int | None) -> str:
 
 
 def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[str, str]:
-    """The outcome by which the ledger is judged, now and in the end. Sagas share the books."""
+    """The outcomes that decide what a ledger should be, now and at the end. Several sagas share one ledger."""
     if len(sagas) == 1:
         return outcome(story, now).word, outcome(story).word
     under_way = any(outcome(one, now).word == "under way" for one in sagas)
@@ -145,8 +145,8 @@ def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[
 
 
 def _legend(scene: Scene, top: int, moment: SagaMoment | None = None) -> list[str]:
-    """How to read the rows, which begin at `top`, and the marks in boxes; of a `moment` with a
-    cursor all that other cursors may show too, for which there is room, so that nothing jumps."""
+    """The meanings of the rows, which begin at `top`, and of the marks in boxes. With the `moment` of a
+    cursor, also those that other cursors need, to reserve room so that nothing jumps."""
     kinds = {item.kind for item in (*scene.lines, *scene.spans, *scene.marks)}
     for bar in scene.bars:
         if bar.y > top:
@@ -161,7 +161,7 @@ def _legend(scene: Scene, top: int, moment: SagaMoment | None = None) -> list[st
 
 
 def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int) -> None:
-    """What the picture shows, in one line, and for those who cannot see it."""
+    """Set the picture's description in one line and its alternative text."""
     by_state: dict[str, list[str]] = {}
     for step, state in moment.states.items():
         final = kind_of(step, state)[0] == "final"

@@ -1,5 +1,5 @@
-"""A scene is a picture before it is painted: plain items on a sheet of paper, in pixels from its
-top left corner. Everything is decided here, so the two painters have nothing to differ about."""
+"""A scene is a picture before it is painted: plain items at positions in pixels from the top left
+corner. All decisions are made before painting, so that the two painters cannot differ."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from ..text import clean, text_width, wrapped
 from .theme import BOXES, LABELS, MARKS, SHAPES
 
 Extent = tuple[int, int, int, int]  # left, top, right, bottom
-WIDTH = 840  # px of a picture: the output of a notebook beside the list of files, in 1,280 px
+WIDTH = 840  # px of a picture: a notebook's output next to the list of files, at 1,280 px
 
 
 @dataclass(slots=True)
 class Box:
-    """A rectangle of a kind: a lane, an outage, a span, a node."""
+    """A rectangle, such as a lane, an outage, a span or a node."""
 
     x: int
     y: int
@@ -31,7 +31,7 @@ class Box:
 
 @dataclass(slots=True)
 class Line:
-    """A straight line of the grid, or the cursor's."""
+    """A straight line, such as one of the grid or the cursor."""
 
     x1: int
     y1: int
@@ -47,19 +47,19 @@ class Line:
 
 @dataclass(slots=True)
 class Arrow:
-    """A message on its way. `points` are x, y of a start and of three more for each cubic curve;
-    `head` is r, l, u, d or none."""
+    """An arrow. `points` are x, y of its start and of three more points for each cubic curve. `head`
+    is r, l, u or d for its direction, or "" for none."""
 
     points: tuple[int, ...]
     kind: str
     head: str = "r"
     tip: str = ""
-    width: float = 0  # px; 0 means as the kind has it
+    width: float = 0  # px, or 0 for the width of its kind
 
 
 @dataclass(slots=True)
 class Polyline:
-    """A line from corner to corner: `points` are x, y of each. `text` is all its values, and only
+    """A line through corners. `points` are x, y of each. `text` has all its values, and is used only
     in the digest."""
 
     points: tuple[int, ...]
@@ -70,7 +70,7 @@ class Polyline:
 
 @dataclass(slots=True)
 class Mark:
-    """A sign at a point: each kind has its own shape."""
+    """A sign at a point. Each kind has its own shape."""
 
     x: int
     y: int
@@ -85,8 +85,8 @@ class Mark:
 
 @dataclass(slots=True)
 class Label:
-    """Words at a place: `y` is the middle of their height, `x` their start, middle or end, as
-    `anchor` says."""
+    """Text at a place. `y` is the middle of its height, `x` its start, middle or end, depending on
+    `anchor`."""
 
     x: int
     y: int
@@ -110,9 +110,8 @@ Item = Box | Line | Arrow | Polyline | Mark | Label
 
 @dataclass
 class Scene:
-    """What a picture shows. `shows` is its content in one line, `alt` the text for those who cannot
-    see it. Where the picture has time in it, `times` are the instants shown (ms) and `axis` maps
-    them to x."""
+    """The items of a picture. `shows` is its content in one line, and `alt` its alternative text. If
+    the picture has a time axis, `times` are the instants shown (ms) and `axis` maps them to x."""
 
     width: int
     height: int
@@ -145,32 +144,37 @@ class Scene:
         return chain.from_iterable(self.layers())
 
     def pill(self, x: int, y: int, text: str, kind: str = "pill") -> tuple[Box, Label]:
-        """Words in a pill around a point, or beside it at the edge of the picture."""
+        """Return text in a pill around a point, moved inwards at the edge of the picture."""
         half = text_width(text, 11, True) // 2 + 8
         x = max(half, min(self.width - half, x))
         return Box(x - half, y - 9, 2 * half, 18, kind), Label(x, y, text, "pill", "middle")
 
     def set_cursor(self, x: int, top: int, bottom: int, text: str) -> None:
-        """Mark a moment: a line from `top` to `bottom`, and its text in a pill above."""
+        """Mark a moment with a line from `top` to `bottom`, and with its text in a pill above."""
         self.cursor = Line(x, top, x, bottom, "cursor"), *self.pill(x, top - 8, text)
 
     def name_cursor(self, x: int, top: int, text: str) -> None:
-        """Say of a moment which the picture does not show that it lies beyond this edge."""
+        """Write at an edge that a moment is beyond it, because the picture does not show that moment."""
         pill, label = self.pill(x, top - 8, f"{text}: not in this part")
         self.bars.append(pill)
         self.labels.append(label)
 
     def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
+<<<<<<< HEAD
         """The meanings of the kinds of items that are there: (kinds, meaning) in, meanings out."""
         # Words in the colour of a box, such as the name of a bar, are no such box.
         words = {label.kind for label in self.labels} - BOXES.keys()
         kinds = {item.kind for item in self.items() if not isinstance(item, Label)} | words
+=======
+        """The meanings, out of pairs (kinds, meaning), whose kinds occur in the scene."""
+        kinds = {item.kind for item in self.items()}
+>>>>>>> main
         return [meaning for names, meaning in meanings if kinds & set(names.split(", "))]
 
     def write(
         self, x: int, y: int, right: int, texts: list[str], glue: str = " · ", kind: str = "caption"
     ) -> int:
-        """Write texts in lines from `y` on downwards. Return where the next line would be."""
+        """Write texts in lines from `y` down. Return the y of the next line."""
         for line in wrapped(texts, glue, right - x):
             self.labels.append(Label(x, y, line, kind))
             y += 16
@@ -178,8 +182,8 @@ class Scene:
 
     @property
     def digest(self) -> str:
-        """What it shows, with eight characters that change when that changes; where exactly an item
-        stands does not count."""
+        """What the picture shows, with eight hex digits that change if its items change. The positions of
+        items do not count."""
         items = self.items()
         lines = [f"{type(i).__name__}|{i.kind}|{i.tip}|{getattr(i, 'text', '')}" for i in items]
         code = sha256("\n".join(lines).encode()).hexdigest()[:8]

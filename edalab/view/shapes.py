@@ -1,5 +1,5 @@
-"""A scene as shapes, from back to front: what both painters paint, so that nothing is left for them
-to differ about."""
+"""The shapes of a scene, from back to front. Both painters paint these shapes, so that their pictures
+do not differ."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -8,11 +8,11 @@ from . import theme
 from .scene import Arrow, Box, Label, Line, Mark, Polyline, Scene
 from .theme import BoxLook, LabelLook, MarkLook, StrokeLook
 
-Path = tuple[str | int, ...]  # letters and numbers, as SVG has them
+Path = tuple[str | int, ...]  # letters and numbers, as in an SVG path
 
 
 class Shape(NamedTuple):
-    """Paths that are painted alike, each with its tool-tip or none."""
+    """Paths with the same look, each with its tooltip or ""."""
 
     paths: list[tuple[Path, str]]
     fill: str | None = None
@@ -21,14 +21,14 @@ class Shape(NamedTuple):
 
 
 class Words(NamedTuple):
-    """Labels that are painted alike."""
+    """Labels with the same look."""
 
     labels: list[Label]
     look: LabelLook
 
 
 def shapes(scene: Scene) -> Iterator[Shape | Words]:
-    """Of two kinds in a layer the one that stands later in the theme is painted above."""
+    """Yield the shapes of a scene. Within a layer, a kind that is later in the theme is painted above."""
     for layer in filter(None, scene.layers()):
         kinds: dict[str, list] = {}
         for item in layer:
@@ -107,12 +107,12 @@ _KINDS: dict[type, tuple[dict[str, Any], Callable[[Any, list], Iterator[Shape | 
 
 
 def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int, int, int]]:
-    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it. No painter's own hatching is
-    used, for they differ."""
+    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it. The painters' own hatchings are not
+    used, because they differ."""
     if hatch == "upright":
         return [(at, y, at, y + h) for at in range(x + 4, x + w, 6)]
     strokes = []
-    for start in range(x - h + 4, x + w, 7):  # each stroke rises to the right by h over h
+    for start in range(x - h + 4, x + w, 7):  # each stroke rises by h over h px
         left, right = max(start, x), min(start + h, x + w)
         if right > left:
             strokes.append((left, y + h - (left - start), right, y + h - (right - start)))

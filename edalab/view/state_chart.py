@@ -1,4 +1,4 @@
-"""The chart of a state over two times: what it was, what it was believed to be, and where they differ."""
+"""The chart of a state over time: what it was, what it was believed to be, and where the two differ."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -15,15 +15,15 @@ from .point_labels import place_beside
 from .scene import Box, Label, Polyline, Scene
 from .state_events import EventMarks
 
-_HEIGHT, _CAPTIONS = 190, 46  # px of the chart, and of two lines of captions
-_MOST_WRONG, _STEP_WIDTH = 8, 75  # of wrong beliefs with their values; px for each value of a step
-_WIDE = 20  # px of a quarter of a level part
+_HEIGHT, _CAPTIONS = 190, 46  # px: height of the chart, and of two lines of captions
+_MOST_WRONG, _STEP_WIDTH = 8, 75  # wrong beliefs with values; px for each value of a step
+_WIDE = 20  # px of a quarter of a wide level part
 _BESIDE, _BELOW_FIRST = (-10, 11, -16, 17), (11, -10, 17, -16)  # px from a line to a text's middle
 
 
 class _Stretch(NamedTuple):
-    """A level part of a line, in px. Its `peak` is 1 where it lies above its neighbours, -1 where it
-    lies below them, else 0."""
+    """A level part of a line, in px. `peak` is 1 if it is above its neighbours, -1 if it is below
+    them, and otherwise 0."""
 
     left: int
     right: int
@@ -31,7 +31,7 @@ class _Stretch(NamedTuple):
     peak: int
 
     def places(self) -> list[Place]:
-        """Above and below its middle, and of a wide one also above and below its quarters."""
+        """The places for its label: above and below its middle and, if it is wide, its quarters."""
         quarter = (self.right - self.left) // 4
         away = [0, -quarter, quarter] if quarter > _WIDE else [0]
         middle, sides = (self.left + self.right) // 2, _BELOW_FIRST if self.peak < 0 else _BESIDE
@@ -39,12 +39,12 @@ class _Stretch(NamedTuple):
 
 
 class StateChart:
-    """Lays out one chart in `.scene`, of a hindsight whose values are numbers or None.
+    """Lays out a chart of a hindsight in `.scene`. The values must be numbers or None.
 
-    `today` is what is known today. With `as_of`, what was known at that time is drawn, in the
-    measures of today: so the chart stays in its place while a learner travels through time.
-    `cursor` is a time, too. Where `part` (µs since 1970) has no bound, the chart goes a little
-    beyond all that happened and was recorded."""
+    `today` is the hindsight known today. With `as_of`, the chart shows what was known at that time,
+    to the scale of today, so that it does not move while a learner travels through time. `cursor`
+    marks a time. If `part` (µs since 1970) has no bound, the chart extends a little beyond
+    everything that happened and was recorded."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class StateChart:
         differ = self.hindsight.discrepancies
         self.wrong = [one for one in differ if one.start < window[1] and window[0] < one.end]
         self.shaded = [one for one in self.wrong if None not in (one.actual, one.believed)]
-        values = []  # what the chart shows; what lies outside of its part has no say in the scale
+        values = []  # values outside of the part do not affect the scale
         for one in (today, self.hindsight):
             changes = [*one.actual, *one.believed]
             values += one.at(window[0])
@@ -76,7 +76,7 @@ class StateChart:
         moments = [at for at in self.times if window[0] <= at <= window[1]] or [*window]
         self.calendar = Calendar(moments)
         self.end = window[1] if known is None else min(max(known, window[0]), window[1])
-        # The cursor may be years from all that happened: then a day is written with its year.
+        # If the cursor is years away from all events, days are written with their year.
         written = moments + [at for at in (known, self.cursor) if at is not None]
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
         self.as_known = "" if known is None else f", as known {self.calendar.on(known)}"
@@ -119,7 +119,7 @@ class StateChart:
         for start, end, actual, believed in self.shaded:
             left, right = axes.x(start), axes.x(end)
             if right <= drawn:
-                continue  # others fill this column of pixels
+                continue  # this column of pixels is filled
             drawn = max(right, left + 1)
             top, bottom = sorted((axes.y(actual), axes.y(believed)))
             when = f"{self.calendar.words(start)} to {self.calendar.words(end)}"
@@ -128,18 +128,18 @@ class StateChart:
             self.scene.spans.append(box)
 
     def _draw_cursor(self, at: int) -> str:
-        """Draw the cursor, and return what was and what was believed there."""
+        """Draw the cursor. Return in words what the state was and was believed to be there."""
         axes, x = self.axes, self.axes.x(_begin_of_day(at, self.times))
         start, end = self.window
         beyond = range(end + 1, at + 1) if at > end else range(at, start)
-        if any(moment in beyond for moment in self.times):  # it may be another state there
+        if any(moment in beyond for moment in self.times):  # the state there may differ
             self.scene.name_cursor(x, axes.top - 18, self.calendar.words(at))
             return ""
         actual, believed = self.hindsight.at(at)
         self.scene.set_cursor(x, axes.top - 18, axes.bottom, self.calendar.words(at))
         self.room.avoid((x, axes.top - 18, x, axes.bottom))
         both = self._both(actual, believed)
-        if self.known is not None:  # what it was, nobody knew for certain then
+        if self.known is not None:  # what was known at `as_of`
             both = value_text(actual)
         elif actual == believed:
             both = f"was {value_text(actual)}"
@@ -149,7 +149,7 @@ class StateChart:
         return f"; {self.calendar.on(at)} {both}"
 
     def _write_values(self) -> None:
-        """Write as many values at the lines as have room, the most important first."""
+        """Write the values next to the lines as far as there is room, the most important first."""
         axes, room = self.axes, self.room
         self._name_end()
         for one in sorted(self.shaded, key=size, reverse=True)[:_MOST_WRONG]:
@@ -174,7 +174,7 @@ class StateChart:
             self.room.place([f"{text} {name}", text], "was", places, over=False)
 
     def _steps(self) -> Iterator[tuple[_Stretch, str]]:
-        """The level parts of the line of what was, with their values, but for the last part."""
+        """The level parts of the line of actual values, with their texts, except the last part."""
         axes = self.axes
         levels = [(axes.start, self.hindsight.at(axes.start)[0])]
         for change in self.hindsight.actual:
@@ -195,8 +195,8 @@ class StateChart:
         return f"believed {believed} at first, {actual} later"
 
     def _draw_captions(self, marks: EventMarks) -> None:
-        """Draw the legend, and what is not shown, below the chart: always as high, so that what
-        stands below the picture keeps its place."""
+        """Draw the legend and notes below the chart. Their height is constant, so that nothing below the
+        picture moves."""
         scene, x, y = self.scene, self.axes.left, self.axes.bottom + 38
         legend = [("was", "by when it happened" + (self.as_known or ", as known now"))]
         legend += [("believed", "what was believed at each moment")] if self.wrong else []
@@ -211,7 +211,7 @@ class StateChart:
         scene.write(self.axes.left, y + 18, self.axes.right, captions)
 
     def _describe(self, about: str, marks: EventMarks, at_cursor: str) -> None:
-        """Describe the chart in one line of text, also for readers who cannot see it."""
+        """Set the chart's description in one line and its alternative text."""
         hindsight, words = self.hindsight, self.calendar.words
         late = len(marks.late)
         parts = [counted(len(marks.punctual) + late, "event")]
@@ -230,7 +230,7 @@ class StateChart:
 
 
 def _begin_of_day(at: int, moments: list[int]) -> int:
-    """A date means its end; where all of that day happened at its very beginning, its beginning."""
+    """A date means the end of its day, or its beginning if nothing happened later on that day."""
     begin = at - (DAY - 1) if (at + 1) % DAY == 0 else at
     return at if any(begin < other <= at for other in moments) else begin
 
@@ -238,7 +238,7 @@ def _begin_of_day(at: int, moments: list[int]) -> int:
 def _window(times: list[int], part: tuple[int | None, int | None]) -> tuple[int, int]:
     """The first and the last moment of a chart."""
     start, end = part
-    every = [*times, *(at for at in part if at is not None)]  # all may lie outside the part
+    every = [*times, *(at for at in part if at is not None)]  # all events may be outside the part
     first, last = min(every) if start is None else start, max(every) if end is None else end
     room = max((last - first or max(every) - min(every)) // 25, 40_000)
     return first - room * (start is None), last + room * (end is None)

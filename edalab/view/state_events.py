@@ -1,4 +1,4 @@
-"""The events in a chart of a state: marks where they happened and were recorded, and their names."""
+"""The events in a chart of a state: marks where they happened and were recorded, with their names."""
 
 import re
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from .point_labels import place_beside, place_nearest
 from .scene import Mark, Scene
 
 _NAME_WIDTH, _MARK_WIDTH = 75, 8  # px that each name and each mark of an ordinary event needs
-_LATE_MARKED, _LATE_NAMED = 20, 3  # of more late events, those that misled most
-_LATE = 3  # px from happened to recorded, from which on an event is drawn as late
+_LATE_MARKED, _LATE_NAMED = 20, 3  # of the late events, those that misled most
+_LATE = 3  # px from happened to recorded with which an event is drawn as late
 
 
 class Entry(NamedTuple):
-    """An event, the value after it, and by how much it changed that: None where several events
-    happened and were recorded at once."""
+    """An event, the value after it, and the change that it made. The change is None if several events
+    happened and were recorded at the same time."""
 
     fact: StoredEvent
     value: Any
@@ -33,12 +33,12 @@ class Entry(NamedTuple):
 
     @property
     def misled(self) -> float:
-        """By how much a late event misled, times for how long."""
+        """The amount by which a late event misled, multiplied by how long it did so (µs)."""
         return (self.size or 1) * (self.fact.recorded_at - self.fact.happened_at)
 
 
 class EventMarks:
-    """The events within a window: `late` ones, and `punctual` ones, the most important first."""
+    """The events in a window: `late` ones and `punctual` ones, each with the most important first."""
 
     def __init__(
         self, hindsight: Hindsight, axes: Axes, calendar: Calendar, window: tuple[int, int]
@@ -60,7 +60,7 @@ class EventMarks:
         self.crowded = len(self.punctual) * _MARK_WIDTH > width
 
     def mark(self, scene: Scene, room: LabelPlacer) -> None:
-        """Draw a filled mark where an event happened, an open one where a late one was recorded."""
+        """Draw a filled mark where each event happened, and an open one where a late one was recorded."""
         if not self.crowded:
             scene.marks += [self._mark(entry, "fact") for entry in self.punctual]
         recorded: dict[tuple[int, int], list[str]] = {}
@@ -77,7 +77,7 @@ class EventMarks:
             room.taken.add(mark.extent())
 
     def name(self, room: LabelPlacer) -> None:
-        """Name the late events that misled most, then those that changed most."""
+        """Name the late events that misled most, then the events with the largest changes."""
         for entry in self.late[:_LATE_NAMED]:
             self._name_late(entry, room)
         for entry in [] if self.crowded else self.punctual[: self.most_names]:
@@ -85,7 +85,7 @@ class EventMarks:
             place_nearest(room, text, "fact", *self._place(entry))
 
     def captions(self) -> list[str]:
-        """What the marks mean, and how many events have none."""
+        """The meanings of the marks, and the number of events without a mark."""
         late = [entry.fact for entry in self.late[:_LATE_MARKED]]
         signs = ["filled: when it happened"] * any(self._within(one.happened_at) for one in late)
         signs += ["open: when it was recorded"] * any(self._within(one.recorded_at) for one in late)
@@ -94,7 +94,7 @@ class EventMarks:
         return captions + [f"{counted(unmarked, 'event')} not marked"] * (unmarked > 0)
 
     def _name_late(self, entry: Entry, room: LabelPlacer) -> None:
-        """Name a late event where it happened or, if there is no room, where it was recorded."""
+        """Name a late event at the mark where it happened or, if there is no room, where it was recorded."""
         moments = entry.fact.happened_at, entry.fact.recorded_at
         then, later = map(self.calendar.on, moments)
         short = f"{event_text(entry.fact, entry.step)} {then}"
@@ -124,8 +124,8 @@ class EventMarks:
 
 
 def event_text(fact: StoredEvent, step: float | None = None) -> str:
-    """An event in a few words: its type, and the number that it is about. That is the one by which
-    it changed the state (`step`), or its only one that is not 0, unless it changed nothing."""
+    """An event in a few words: its type, and its number that equals the change of the state (`step`),
+    or its only number that is not 0. An event that changed nothing has no number."""
     text = fact.type
     if text.isidentifier():
         words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", text)
@@ -140,14 +140,14 @@ def event_text(fact: StoredEvent, step: float | None = None) -> str:
     about = about or (numbers if len(numbers) == 1 else [])
     if not about or step == 0:
         return clean(text, 40)
-    last = text.split(" ")[-1]  # a verb is enough: "deposited 70", "sent 3", "drawn 5"
+    last = text.split(" ")[-1]  # keep a verb only: "deposited 70", "sent 3", "drawn 5"
     verb = last if last[-1:] in ("d", "n", "t") else text
     return clean(f"{verb} {number_text(about[0])}", 40)
 
 
 def _entries(hindsight: Hindsight) -> Iterator[Entry]:
-    """Each event with its step: in what was, or, where several happened at once, in what was
-    believed when it was recorded."""
+    """Each event with its step in the actual values or, if several events happened at once, in the
+    believed values when it was recorded."""
     steps: dict[int, float] = {}
     for changes in (hindsight.believed, hindsight.actual):
         before = hindsight.first

@@ -1,5 +1,5 @@
-"""A scene painted as an SVG string: only strings are joined, so a slider can ask for a new one at
-every move."""
+"""The painter of SVG strings. It only joins strings, so that it is fast enough for a new picture at each
+move of a slider."""
 
 from html import escape
 
@@ -9,8 +9,8 @@ from .theme import FONT, PAPER
 
 
 def paint(scene: Scene) -> str:
-    """The scene as one self-contained `<svg>` element of the scene's own size: no ids, no style
-    sheet, nothing that could clash on a page."""
+    """Return a scene as one self-contained `<svg>` element of the scene's size, without ids and style
+    sheets, which could clash on a page."""
     width, height = scene.width, scene.height
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
@@ -24,15 +24,15 @@ def paint(scene: Scene) -> str:
 
 
 class _Texts(dict):
-    """The text of a number or a letter: in a picture the same ones come again and again."""
+    """A cache of the texts of numbers and letters, of which a picture repeats many."""
 
     def __missing__(self, value: str | int) -> str:
         return self.setdefault(value, str(value))
 
 
 def _paths(shape: Shape, texts: _Texts) -> list[str]:
-    """Paths with their tool-tips. Those without one are a single element, for elements are what
-    takes a browser its time; and they let the pointer through to what has one."""
+    """The elements of paths, with their tooltips. Paths without one share an element, because elements
+    are slow in a browser. That element lets the pointer through to elements with tooltips."""
     group = f'<g fill="{shape.fill or "none"}"'
     if shape.stroke:
         colour, width, dash = shape.stroke
@@ -55,8 +55,8 @@ def _words(words: Words) -> list[str]:
     parts = [f'<g fill="{look.colour}" font-size="{look.size}"{weight}>']
     for label in words.labels:
         anchor = f' text-anchor="{label.anchor}"' if label.anchor != "start" else ""
-        # The words keep their room where another font must stand in. Odd characters were measured
-        # too wide.
+        # Keeps the width of the text if the browser uses another font. The width of non-ASCII text
+        # is overestimated.
         length = f' textLength="{label.width()}"' if label.text.isascii() else ""
         tip = f"<title>{escape(label.tip)}</title>" if label.tip else ""
         start = f'<text x="{label.x}" y="{label.y + look.size * 36 // 100}"{length}{anchor}>'

@@ -1,5 +1,5 @@
-"""What each kind of thing looks like: quiet where all is well, one strong colour for faults, a
-shape for each kind. Both painters read these tables."""
+"""The look of each kind of item: quiet colours by default, one strong colour for faults, and a shape
+for each kind of mark. Both painters use these tables."""
 
 from typing import NamedTuple
 
@@ -9,19 +9,19 @@ FAULT, FAULT_FILL = "#b93914", "#fbe3da"
 COMPENSATION, COMPENSATION_FILL = "#8a5a12", "#faecc8"
 FINAL, FINAL_FILL = "#8b3a7e", "#f4e4f1"
 CURSOR = "#2563eb"
-BUSY = "#94d0ca"  # of what is at work
-BELIEVED, WRONG = COMPENSATION, COMPENSATION_FILL  # of what was believed, and of where it was wrong
-SURVIVED = "#7ab5b2"  # what went well, many times over
-FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
+BUSY = "#94d0ca"  # a service at work
+BELIEVED, WRONG = COMPENSATION, COMPENSATION_FILL  # a belief, and the times at which it was wrong
+SURVIVED = "#7ab5b2"  # faults that the system survived
+FAINT, HATCH = "#8fa0ae", "#eba88f"  # questions, hatching
 FONT = "DejaVu Sans"
-# The CSS filter of a picture on a dark page: light turns to dark, each hue stays, and the white of
-# the paper becomes #111, the ground of JupyterLab's dark theme.
+# The CSS filter of a picture on a dark page. It inverts the lightness, keeps the hues, and turns
+# white into #111, the background of JupyterLab's dark theme.
 DARK = "invert(.9333) hue-rotate(180deg)"
 
 
 def tinted(colour: str) -> str:
-    """The CSS colour of words, mixed with that of the words around them: so a light page and a dark
-    page can both show it."""
+    """A CSS colour for text, mixed with the colour of the surrounding text, so that it is legible on a
+    light page and on a dark page."""
     return f"color-mix(in srgb, {colour} 60%, currentcolor)"
 
 
@@ -49,7 +49,7 @@ class LabelLook(NamedTuple):
     colour: str
     size: int  # px
     bold: bool = False
-    ground: str | None = None  # painted behind the words, so that an arrow never runs through them
+    ground: str | None = None  # painted behind the text, so that no arrow runs through it
 
 
 BOXES = {
@@ -62,8 +62,8 @@ BOXES = {
     "struck": BoxLook(FAULT_FILL, FAULT, 1.2, radius=3),
     "compensating": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.2, radius=3),
     "waiting": BoxLook(LINE, radius=2),
-    "still": BoxLook(FAULT_FILL, hatch="upright"),  # of a bar, while its replica stands still
-    # steps of a saga, in its map and its waterfall
+    "still": BoxLook(FAULT_FILL, hatch="upright"),  # part of a bar during a pause
+    # steps of a saga, in its boxes and its waterfall
     "not yet": BoxLook(PAPER, LINE, 1.2, radius=4),
     "under way": BoxLook(LANE, MESSAGE, 1.2, radius=4),
     "idle": BoxLook(LANE, MESSAGE, 1.2, radius=4),
@@ -75,8 +75,8 @@ BOXES = {
     "failed": BoxLook(FAULT_FILL, FAULT, 1.6, radius=4),
     "left behind": BoxLook(WORK_FILL, FAULT, 2.2, radius=4),
     "saved": BoxLook(INK),
-    "undone save": BoxLook(PAPER, INK, 1),  # a restore took it away
-    "break": BoxLook(PAPER, FAINT, 1, dash=(3, 2)),  # above all that lasts over a cut
+    "undone save": BoxLook(PAPER, INK, 1),  # undone by a restore
+    "break": BoxLook(PAPER, FAINT, 1, dash=(3, 2)),  # above everything that lasts across a cut
     "stretched": BoxLook(FAINT),
     "pill": BoxLook(CURSOR, radius=9),
     "difference": BoxLook(INK, radius=9),
@@ -87,7 +87,7 @@ BOXES = {
     "queue": BoxLook(LANE, MESSAGE, 1.2, dash=(4, 3), radius=4),
     "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
     "question": BoxLook(PAPER, FAINT, 1, dash=(2, 2), radius=12),
-    # of a flow at a moment
+    # items of a flow at a moment
     "busy": BoxLook(BUSY, WORK, 2.4, radius=6),
     "none waiting": BoxLook(PAPER, LINE, 1, radius=2),
     "waiting here": BoxLook(CURSOR, radius=2),
@@ -116,7 +116,7 @@ LINES = {
     "lag": StrokeLook(WORK, 2),
     "wasted": StrokeLook(FAULT, 1.8),
     "believed": StrokeLook(BELIEVED, 1.8, dash=(5, 3)),
-    "was": StrokeLook(WORK, 2.4),  # above: where both agree, one line is seen
+    "was": StrokeLook(WORK, 2.4),  # painted last, so that it hides an equal belief
 }
 LABELS = {
     "lane": LabelLook(INK, 13, True),
@@ -150,7 +150,7 @@ LABELS = {
     "failed": LabelLook(FAULT, 11, True),
 }
 
-# Outlines around (0, 0): filled polygons where True, else strokes.
+# Outlines around (0, 0): filled polygons if True, otherwise strokes.
 _RING = (
     *((5, 0), (4, 3), (3, 4), (0, 5), (-3, 4), (-4, 3)),
     *((-5, 0), (-4, -3), (-3, -4), (0, -5), (3, -4), (4, -3), (5, 0)),
@@ -207,7 +207,7 @@ MARKS = {
     "late": MarkLook("diamond", FAULT),
     "final": MarkLook("lock", FINAL),
 }
-HEADS = {  # of arrows, around their points
+HEADS = {  # heads of arrows, around their ends
     "r": ((0, 0), (-8, -4), (-8, 4), (0, 0)),
     "l": ((0, 0), (8, -4), (8, 4), (0, 0)),
     "d": ((0, 0), (-4, -8), (4, -8), (0, 0)),

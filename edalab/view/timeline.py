@@ -1,4 +1,4 @@
-"""`timeline(run)`: who handled what and when, what passed between them, and where it went wrong."""
+"""`timeline(run)`: the handlings of each service over time, the messages between them, and the faults."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from .layout import Layout
 from .picture import Picture, check_run, check_seconds
 from .scene import WIDTH, Scene
 
-LEGEND = (  # kinds of items, and what a reader may need to know of them
+LEGEND = (  # kinds of items, and their meaning
     ("handled, struck, compensating", "bar: handling"),
     ("struck", "red: struck, repeated, late or older"),
     ("saved", "tick: saved"),
@@ -77,13 +77,13 @@ def timeline(
     claims: Sequence[Any] = (),
     width: int = WIDTH,
 ) -> Picture:
-    """A picture of a run, or of one story in it: the messages of a `correlation` id, or of a key,
-    such as "o2".
+    """A picture of a run, or of one story in it: the messages of a `correlation` id, or of a key such
+    as "o2".
 
-    `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. Of a run
-    with more than 40 handlings the story that went worst is shown, unless you ask for another; of
-    more than 100 that you ask for, only those that a fault reached are named. The caption says how
-    much is hidden, and what became of the `claims`."""
+    `start` and `end` (seconds) limit the time shown, and `cursor` (seconds) marks a moment. If the
+    run has more than 40 handlings, the story that went worst is shown by default. If more than 100
+    handlings are shown, only the repeated, late and outdated ones are named. The caption reports how
+    much is hidden, and the verdicts of the `claims`."""
     check_run("timeline", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor, start=start, end=end)
     verdicts = [run.check(claim) for claim in claims]
@@ -93,7 +93,7 @@ def timeline(
 def draw(
     run: Run, excerpt: Excerpt, cursor: float | None, width: int, verdicts: Sequence[Verdict] = ()
 ) -> Picture:
-    """The timeline of what was chosen of a run, above the verdicts."""
+    """The timeline of an excerpt of a run, above the verdicts."""
     scene = Scene(width, 0)
     top = 24 if cursor is not None else 4
     layout = Layout(Drawn(excerpt), lanes_of([excerpt]), scene, top)
@@ -113,8 +113,8 @@ def draw(
 
 
 def lanes_of(excerpts: Sequence[Excerpt]) -> list[str]:
-    """The services that have a lane: those that take part, and in a whole run all of them, for an
-    empty lane tells something too."""
+    """The services that have a lane: those with a step. If a whole run is shown, all services have a
+    lane, because an empty lane is informative."""
     active = {row.service for excerpt in excerpts for row in excerpt.rows}
     services = [name for excerpt in excerpts for name in excerpt.run.services]
     for excerpt in excerpts:
@@ -124,7 +124,7 @@ def lanes_of(excerpts: Sequence[Excerpt]) -> list[str]:
 
 
 def mark_cursor(layout: Layout, scene: Scene, cursor: float, top: int) -> None:
-    """Mark a moment (s) from `top` to the bottom of a layout."""
+    """Mark a moment (s) with a line from `top` to the bottom of a layout."""
     time, (first, last) = round(cursor * 1000), layout.window
     x = max(layout.left, min(layout.right, layout.axis.x(time)))
     if first <= time <= last:
@@ -150,7 +150,7 @@ def caption_of(run: Run, excerpt: Excerpt) -> str:
 
 
 def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
-    """Write what the picture shows, in one line, and for those who cannot see it."""
+    """Set the picture's description in one line and its alternative text."""
     name, drawn, lanes = excerpt.run.system.name, layout.drawn, layout.services
     struck = [(e.time, e.service, e.what, e.words) for e in layout.marks if e.what in _WRONG]
     stopped = [link for link in drawn.links if link.stop in _WRONG and link.words]

@@ -1,5 +1,5 @@
-"""The labels of a timeline: names of bars, then what went wrong, then what is said elsewhere in the
-lane, where room is left. The rest stands in the tool-tips."""
+"""The labels of a timeline: first the names of bars, then failures, then remarks and repetitions if room
+is left. Tooltips have the rest."""
 
 import re
 from collections import defaultdict
@@ -16,14 +16,14 @@ from .scene import Label
 if TYPE_CHECKING:
     from .layout import Layout, Row
 
-_BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
-_FAR = 60  # px from a mark to the end of its bar: words behind it would seem to name the end
-_ROOM = 260  # px of words that have room behind the last moment, at most
-_LONG = 560  # px of the words of a mark, at most
+_BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words next to its bar or mark
+_FAR = 60  # px from a mark to the end of its bar: words after it would seem to name the end
+_ROOM = 260  # px of words after the last moment, at most
+_LONG = 560  # px of a mark's words, at most
 _TURNS = ("deploy", "join", "restore", "rewind", "skew", "note")  # outside a bar: named first
-_SHORT = 300  # px of them, rather than none but the name of an error
+_SHORT = 300  # px of a mark's words, preferred to only the name of an error
 _REMARKS = ("takeover", "deduplicated", "in progress", *_TURNS)
-_BRIEF = re.compile(": | after | from ")  # what follows may be left out
+_BRIEF = re.compile(": | after | from ")  # words from here on may be omitted
 Place = tuple[int, int, str]  # level, x and anchor
 
 
@@ -65,8 +65,8 @@ def place_labels(layout: "Layout") -> None:
 def px_beyond(
     drawn: list[Drawn], titles: dict[Bar, Title], axis: Axis, left: int, right: int
 ) -> int:
-    """By how many px an axis from `left` on has to be shorter, for words that would reach beyond
-    `right`. What is wider than _ROOM reaches back."""
+    """The px by which an axis from `left` must be shorter, so that words do not reach beyond `right`.
+    Words wider than _ROOM do not count, because they can extend to the left."""
     events = [event for one in drawn for event in one.all_events() if event.words]
     words = {(bar.start, _BESIDE_BAR, text) for bar in titles for text in titles[bar].texts()}
     words |= {(event.time, _BESIDE_MARK, event.words) for event in events}
@@ -79,7 +79,7 @@ def px_beyond(
 
 
 def _repeats(event: SpanEvent, errors: set[tuple]) -> bool:
-    """Whether its text only repeats others: an error after its cause, the same error once more."""
+    """Whether an event repeats others: an error next to its cause, or the same error once more."""
     bar = event.bar
     if event.what != "failed" or bar is None:
         return False
@@ -90,7 +90,7 @@ def _repeats(event: SpanEvent, errors: set[tuple]) -> bool:
 
 
 def _own(event: SpanEvent) -> tuple[int, int]:
-    """From which x to which stands what the words of an event are about."""
+    """The left and right x of the items to which an event's words refer."""
     if (bar := event.bar) is None:
         return event.x - 7, event.x + 6
     marks = [other.x + 6 for other in bar.inner if other.words]
@@ -98,10 +98,10 @@ def _own(event: SpanEvent) -> tuple[int, int]:
 
 
 def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: bool = True) -> None:
-    """Say what a mark means. What is said `again` is brief, and has only the places near it."""
+    """Write the words of a mark. Words that occur `again` are brief and only near it."""
     text = event.words.partition(":")[0] if again else shorten(event.words, _LONG, 11, True)
     x, beside, last = event.x, event.x, True
-    if bar := event.bar:  # beside it means behind its bar and what else is marked there
+    if bar := event.bar:  # after its bar and the marks of that
         others = [other.x for other in bar.inner if other.words]
         beside = max([bar.x + bar.w, *others])
         said = [
@@ -118,7 +118,7 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
         places += [(level, x - 5, "start"), (level, x + 6, "end")]
     if event.bar is None:
         places.append((0, x - 11, "end"))
-    if again or event.what == "takeover":  # there can be many, and they are no news
+    if again or event.what == "takeover":  # there can be many, and they are not important
         places = [place for place in places if -2 < place[0] < 2]
     kind = "remark" if event.what in _REMARKS else "struck"
     if event.what == "refused" and event.bar and event.bar.refuses:
@@ -128,7 +128,7 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
     row, own = layout.row(event), _own(event)
     if far and _write(layout, row, texts[:1], kind, places[:4], own, ALONG - 1):
         return
-    if event.what == "dead letter":  # where it can't be that of another, rather brief than far off
+    if event.what == "dead letter":  # unambiguous places only, and brief rather than far away
         close = [place for place in places if -2 < place[0] < 2]
         for some, where in ((texts[:1], close), (texts[2:], behind), (texts, places)):
             if _write(layout, row, some, kind, where, own, strict=True):
@@ -148,9 +148,9 @@ def _write(
     cut: bool = False,
     strict: bool = False,
 ) -> Label | None:
-    """Write the first of these texts near its row; where there is no room, further off. It rather
-    stands over or under nothing of the row but its `own`, or is shorter; with `cut` it is cut.
-    If it is `strict`, or may stand over few px of lines, there is rather no label."""
+    """Write the first text that fits near its row, or else further away. A label above or below other
+    items of the row than its `own` is only used if no text fits otherwise, and not at all if
+    `strict` or with a limit `over`. With `cut`, the last text is then shortened."""
     placer, label = layout.placer, None
     for text in texts:
         apart = [place for place in places if _apart(layout, row, text, kind, place, own)]
@@ -170,7 +170,7 @@ def _write(
 def _apart(
     layout: "Layout", row: "Row", text: str, kind: str, place: Place, own: tuple[int, int]
 ) -> bool:
-    """Whether words over or under a row name nothing of it but their own."""
+    """Whether a label above or below a row covers no item of the row but its own."""
     level, x, anchor = place
     if not level:
         return True

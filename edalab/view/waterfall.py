@@ -1,5 +1,5 @@
-"""When each step of a saga ran: a row a step, in the order they began, with its waits, its
-time-outs and its failures."""
+"""The waterfall of a saga: a row for each step, in the order they began, with its waits, timeouts and
+failures."""
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
@@ -9,14 +9,14 @@ from .saga_chart import MARGIN, MARKS, SagaMoment, brief, kind_of
 from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
-BAR, MARK, CLEAR = 12, 12, 8  # px: height, width, from the middle of a mark to an edge
+BAR, MARK, CLEAR = 12, 12, 8  # px: height of a bar, width of a mark, from a mark to an edge
 _GRAVE = {"late", "in doubt", "failed", "done twice", "never done"}
 _FAILED = ("crash", "failure", "retry", "dead_letter")
 
 
 def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
-    """Draw the rows into `scene` from `top` down, to the left of `right`, and the cursor. Return
-    where they end."""
+    """Draw the rows and the cursor into `scene`, from `top` down and to the left of `right`. Return the
+    y below."""
     story, now = moment.story, moment.time
     histories = {step: one for step, one in story.at().histories.items() if one.events}
     steps = list(histories)
@@ -45,21 +45,21 @@ def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
 
 
 def _x(axis: Axis, time: int) -> int:
-    """Where a time stands; one that is left out stands in the gap."""
+    """The x of a time. A time that is cut out is in the middle of the cut."""
     gaps = zip(axis.slits(), axis.cuts, strict=True)
     return next((x for x, (start, end) in gaps if start < time < end), axis.x(time))
 
 
 class _Row:
-    """What one step went through until `now`, from left to right."""
+    """The row of one step until `now`, from left to right."""
 
     def __init__(self, scene: Scene, axis: Axis, history: History, state: State, y: int, now: int):
         self.scene, self.axis, self.state, self.y = scene, axis, state, y
         self.history, self.step = history, history.step
         self.now = now
         self.from_ = self.to = self.x(history.events[0].time)
-        self.taken: list[tuple[int, int]] = []  # where bars and ticks are, from left to right
-        self.marked: set[tuple[int, int]] = set()  # x of a moment, and where a mark of it is
+        self.taken: list[tuple[int, int]] = []  # (left, right) of bars and ticks
+        self.marked: set[tuple[int, int]] = set()  # (x of a moment, x of a mark for it)
 
     def x(self, time: int) -> int:
         return _x(self.axis, time)
@@ -106,7 +106,7 @@ class _Row:
         if bar.ending in _FAILED:
             if end == bar.end:
                 return "failed"
-        elif self.state.name == "failed":  # it did not fail, and published nothing
+        elif self.state.name == "failed":  # it finished, but published nothing
             return "idle" if end == bar.end else "under way"
         kind = kind_of(self.step, self.state)[0]
         if kind == "in doubt" and self.state.name != "late":
@@ -115,7 +115,7 @@ class _Row:
 
     def _draw_events(self) -> None:
         scene, name, y = self.scene, self.step.name, self.y
-        seen: set[tuple[int, str]] = set()  # x, or of a refusal the handling, and a mark there
+        seen: set[tuple[int, str]] = set()  # (x, or a refusal's handling, and its mark)
         for event in self.history.events:
             x, at = self.x(event.time), f"at {seconds(event.time)}"
             if event.what in ("done", "saved"):
@@ -129,7 +129,7 @@ class _Row:
             elif event.what in MARKS:
                 begun = sum(bar.start <= event.time for bar in self.history.bars)
                 once = begun if event.what == "refused" else x, MARKS[event.what]
-                if once in seen:  # such as what the coordinator makes of a refusal
+                if once in seen:  # such as a coordinator's reaction to a refusal
                     continue
                 seen.add(once)
                 x = self._beside(x)
@@ -139,8 +139,8 @@ class _Row:
                 self._take(x, x + 7)
 
     def _beside(self, x: int) -> int:
-        """A place for a mark, clear of ticks and of the edges of bars, and behind another mark of
-        the same moment."""
+        """The x of a mark, clear of ticks and of the edges of bars, and after other marks of the same
+        moment."""
         place = x
         for left, right in sorted(self.taken):
             if right - left <= 2 * CLEAR:
@@ -156,7 +156,7 @@ class _Row:
         return place
 
     def _draw_state(self, left: int, right: int, cursor: int | None) -> None:
-        """Write what does not show by itself, behind the row or before it, clear of the cursor."""
+        """Write the state if the row does not show it, after the row or before it, clear of the cursor."""
         state, words = self.state, self.state.words
         shows = words in ("done", "compensated") or words.startswith("asked ")
         if shows or state.name == "under way":
@@ -167,7 +167,7 @@ class _Row:
         slits = [(x - 6, x + 6) for x in self.axis.slits()]
         kept_free = [*slits, *([(cursor - 4, cursor + 4)] if cursor is not None else [])]
         words = brief(words)
-        for text in dict.fromkeys((words, words.partition(":")[0])):  # if need be without a reason
+        for text in dict.fromkeys((words, words.partition(":")[0])):  # or without the reason
             width = text_width(text, LABELS[kind].size, LABELS[kind].bold)
             behind = [end + 2 for _, end in sorted(kept_free) if end > self.to]
             for x in (self.to + 8, self.from_ - 8 - width, *behind):
