@@ -42,13 +42,8 @@ class Moments(Settling):
         self.watch(lambda: self.step(-1), self.back)
         self.watch(lambda: self.step(1), self.forward)
         layout = {"width": "60px", "margin": "0 8px"}
-<<<<<<< HEAD
         self.time = ipywidgets.Label(layout=layout)
-        # Where a row is too narrow for all, the slider with its buttons has the next one: 150 px at least.
-=======
-        self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(layout=layout)
         # In a narrow row, the slider wraps with its buttons, and is at least 150 px wide.
->>>>>>> main
         self._track = ipywidgets.HBox(
             [self.back, self.slider, self.forward],
             layout={"flex": "1 1 318px", "align_items": "center"},

@@ -42,9 +42,11 @@ class Reader:
         self.skip_fetch = False  # the message has arrived: no fetch and no `deliver` point
         self.deliver_twice = False
 
-    def lag(self) -> int:
-        """The number of messages that this group handles and has not committed."""
-        waiting = self.records[self.committed :]
+    def lag(self, begin: int | None = None) -> int:
+        """The number of messages that this group handles, from an offset on: by default that of the next commit."""
+        waiting = self.records[self.committed if begin is None else begin :]
+        if self.service.handlers.keys() >= self.log.heard.keys():
+            return len(waiting)
         return sum(1 for envelope in waiting if self.service.handler(envelope.type))
 
     # -- ownership

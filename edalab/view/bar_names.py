@@ -82,15 +82,9 @@ def _version(envelope: Envelope) -> int:
 
 
 def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]], list[list[str]]]:
-<<<<<<< HEAD
-    """The values that tell messages of one type apart, and all that are worth saying, as lists with
-    a value for each message: the key, or else the first fields that differ, and last the version. Of
-    a single message it is its key, and what its sender chose in place of a default."""
-=======
     """Two lists of columns, each with a value for every message of a type: values that distinguish the
     messages (the key, or else the first fields that differ), and values that may be added. If all
     messages are equal, these are the key and the fields that differ from their defaults."""
->>>>>>> main
     keys = [_text("", envelope.subject) for envelope in envelopes]
     data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
     versions = [_version(envelope) for envelope in envelopes]

@@ -15,12 +15,8 @@ from .timeline import LEGEND, caption_of, lanes_of, mark_cursor
 
 MARGIN = 16
 Part = tuple[str | None, float | None, float | None]  # story, start and end, as `choose` takes them
-<<<<<<< HEAD
 _TABLES, _ROWS = 6, 4  # that differ and are shown; and of each, rows of a run
 _REACHES = 1, 0.3, 0.1, 0.03  # s before and after the first difference, until that is few enough
-=======
-_TABLES, _ROWS = 6, 4  # at most shown: tables that differ, and rows of each run
->>>>>>> main
 _LISTS = ("lanes", "lines", "spans", "arrows", "bars", "labels", "marks")
 
 
@@ -96,18 +92,11 @@ def draw(
 # -- what is shown
 
 
-<<<<<<< HEAD
 def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
     """The same part of both runs: of large ones the story that differs first, or where a run does
     not have that story, what both did near that time."""
     first, parts, runs = comparison.first, [part], comparison.runs
     if part == (None, None, None) and first and any(map(is_large, runs)):
-=======
-def _excerpts(comparison: Comparison, part: Part) -> tuple[Excerpt, Excerpt]:
-    """The excerpts of the same part of both runs."""
-    first = comparison.first
-    if part == (None, None, None) and first and any(map(is_large, comparison.runs)):
->>>>>>> main
         near = first.time / 1000
         parts = [(None, max(0, near - reach), near + reach) for reach in _REACHES]
         if first.story and all(first.story in story_names(run.journal) for run in runs):
@@ -126,7 +115,6 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
     for run in runs:
         try:
             found.append(choose(run, *part))
-<<<<<<< HEAD
         except Misuse as misuse:
             misuses.append(misuse)
             ended = part[1] is not None and part[1] * 1000 > run.end
@@ -139,21 +127,6 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
 
 def _is_long(excerpt: Excerpt) -> bool:
     return sum(row.step == "handle" for row in excerpt.rows) > MOST
-=======
-        except Misuse:  # one of the runs may lack that story
-            if found == [None]:
-                raise
-            found.append(None)
-    excerpts = [excerpt for excerpt in found if excerpt]
-    first, last = min(e.first for e in excerpts), max(e.last for e in excerpts)
-    one, other = (
-        excerpt._replace(first=first, last=last)
-        if excerpt
-        else Excerpt(run, [], "nothing, for this run has no such part", first, last)
-        for run, excerpt in zip(comparison.runs, found, strict=True)
-    )
-    return one, other
->>>>>>> main
 
 
 # -- words and marks
@@ -258,13 +231,8 @@ def _rows(rows: list, table: TableDifference) -> list[str]:
     return [*lines, *more] or ["–"]
 
 
-<<<<<<< HEAD
 def _describe(scene: Scene, comparison: Comparison, excerpts: list[Excerpt]) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
-=======
-def _describe(scene: Scene, comparison: Comparison, excerpts: tuple[Excerpt, Excerpt]) -> None:
-    """Set the picture's description in one line and its alternative text."""
->>>>>>> main
     when = f"{seconds(excerpts[0].first)} to {seconds(excerpts[0].last)}"
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     words = " ".join(filter(None, (comparison.setting, comparison.sentence, _outcome(comparison))))

@@ -17,16 +17,8 @@ from .flow import Links
 from .picture import Picture
 from .scene import Box, Label, Mark, Scene
 
-<<<<<<< HEAD
-_CELL, _ROW = 20, 17  # px of a partition, and of a group
-_STATE, _RETRIES = (
-    80,
-    114,
-)  # px that the words for a service's state need, and for one that tries again
-=======
 _CELL, _ROW = 20, 17  # px: width of a partition, height of a group
-_STATE = 80, 14  # px for the words of a service's state
->>>>>>> main
+_STATE, _RETRIES = 80, 114  # px for the words of a service's state, and of a next attempt
 _OUTAGES = {
     "down": "hatched: down",
     "pause": "striped: standing still",
@@ -65,8 +57,6 @@ class FlowMoments:
     def at(self, time: float) -> Picture:
         """The picture at a time (ms). From the end of the run on, it shows the whole run."""
         over, moment = time >= self.run.end, self._moments.at(time)
-        for state in moment.services.values():
-            state.handling = [s for s in state.handling if s.replica not in state.paused]
         whole = self._chart.scene
         scene = Scene(whole.width, whole.height, labels=[*self._words])
         self._draw_links(scene, time)
@@ -90,7 +80,7 @@ class FlowMoments:
             "ring: answer": any(flight.kind == "reply" for flight in flights),
             "diamond: again": any(flight.again for flight in flights),
             "struck ring: lost": any(flight.stopped for flight in flights),
-            "small box: partition or queue, with how many wait": self._moments.waiting,
+            "small box: partition or queue, with how many wait": self._moments.places,
             "thick edge: at work": True,
         }
         outages = dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
@@ -115,7 +105,7 @@ class FlowMoments:
     def _service(self, scene: Scene, name: str, state: State, crashes: int, over: bool) -> Box:
         """Return the box of a service in its state, and write the words for that state."""
         box, replicas = self._chart.boxes[name], state.replicas
-        types = [span.envelope.type for span in state.handling]
+        types = [type for type, _ in state.handling]
         at_work = types[0] if len(types) == 1 else f"{len(types)} at work"
         calm = "struck service" if crashes and over else "service"
         past = counted(crashes, "crash", "crashes") if crashes else "idle"
@@ -131,7 +121,7 @@ class FlowMoments:
             (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
             (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # so all are at work
             (types, "busy", at_work, "channel"),
-            (state.joins, calm, f"joins at {seconds(state.joins or 0)}", "channel"),
+            (state.joins, calm, f"joins at {seconds(state.joins)}", "channel"),
             (state.next, calm, state.next.words if state.next else "", "channel"),
             (True, calm, past, "detail"),
         )
@@ -148,7 +138,7 @@ class FlowMoments:
         """The rows of a channel: the name of each consumer group, and its keys in `waiting`. Services that
         take from the same queue compete, and form one group."""
         groups: dict[str, list[tuple]] = {}
-        for key in self._moments.waiting:
+        for key in self._moments.places:
             name, partition, service = key
             if channel in (f"topic {name}", f"queue {name}", f"dead letters {name}"):
                 groups.setdefault("" if partition is None else service, []).append(key)
@@ -213,13 +203,9 @@ class FlowMoments:
         for state, words in _STATES.items():
             names = [*filter(None, (_part(*each, state) for each in moment.services.items()))]
             parts += [f"{', '.join(names)} {words}"] * bool(names)
-<<<<<<< HEAD
         nexts = ((name, state.next) for name, state in moment.services.items())
         parts += [f"{name} {n.words}" for name, n in nexts if n and n.how == "retried"]
         # No time: the cursor may end before the run, with the last step of an order.
-=======
-        # No time here: the last cursor position of a story may be before the end of the run.
->>>>>>> main
         when = "the end of the run" if over else seconds(round(time))
         said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
         short = shorten(said, scene.width - 2 * MARGIN, 11, True)
@@ -270,5 +256,5 @@ def _part(name: str, state: State, what: str) -> str:
     apart = state.replicas > 1 and (state.down or state.paused)
     if not (there and apart) or what not in ("handling", "down", "paused"):
         return name if there else ""
-    numbers = sorted({getattr(one, "replica", one) for one in there})
-    return f"{name} (replica {', '.join(map(str, numbers))})"
+    numbers = {replica for _, replica in there} if what == "handling" else there
+    return f"{name} (replica {', '.join(map(str, sorted(numbers)))})"

@@ -42,20 +42,11 @@ class LoadPicture(Picture):
 
 
 def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
-<<<<<<< HEAD
-    """A picture of the load of a service over time. Above, for each second: how many questions and
-    commands it was asked, how many answers came before the asker gave up (the goodput), how many came
-    too late or not at all, and how many askers it turned away. Below: how many it handled, and how many
-    waited in line. With many in line, how many were at work is left out: the times in which all workers
-    were are shaded. A dotted line is at the last message of the client. It shows the times in which
-    the service was down, stood still or was cut off.
-=======
     """A picture of the load of a service over time. The upper chart shows for each second how many
     questions and commands the service was asked, how many answers were in time (the goodput), how many
     were late or lost, and how many askers were turned away. The lower chart shows how many were at work
     and in line; if the line is long, only the line. The times at which all workers were at work are
-    shaded. A dotted line marks the last message of the client.
->>>>>>> main
+    shaded. A dotted line marks the last message of the client. Outages of the service are marked.
 
         load(run, "payments").table     # the numbers, a row for each second
     """
@@ -99,14 +90,9 @@ def _values(found: Load, columns: list[str]) -> list[int]:
     return [0, 1, *(max(found.by_second[column]) for column in columns)]
 
 
-<<<<<<< HEAD
 def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> LabelPlacer:
     """Draw a chart of some columns of the table: each number from the beginning to the end of its
     second. Return the room for more words."""
-=======
-def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> None:
-    """Draw a chart of some columns of the table. Each number lasts from the start to the end of its second."""
->>>>>>> main
     chart.draw_grid(scene, Calendar((chart.start, chart.end)))
     scene.labels.append(Label(2, chart.top - 28, shorten(title, scene.width - 4, 13, True), "lane"))
     lines = {}

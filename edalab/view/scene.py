@@ -160,15 +160,10 @@ class Scene:
         self.labels.append(label)
 
     def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
-<<<<<<< HEAD
-        """The meanings of the kinds of items that are there: (kinds, meaning) in, meanings out."""
+        """The meanings, out of pairs (kinds, meaning), whose kinds occur in the scene."""
         # Words in the colour of a box, such as the name of a bar, are no such box.
         words = {label.kind for label in self.labels} - BOXES.keys()
         kinds = {item.kind for item in self.items() if not isinstance(item, Label)} | words
-=======
-        """The meanings, out of pairs (kinds, meaning), whose kinds occur in the scene."""
-        kinds = {item.kind for item in self.items()}
->>>>>>> main
         return [meaning for names, meaning in meanings if kinds & set(names.split(", "))]
 
     def write(
