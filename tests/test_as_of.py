@@ -224,7 +224,7 @@ def test_the_dashed_line_is_explained_where_there_is_one():
     assert not explained(as_of="2026-03-24") and not explained(until="2026-03-11")
 
 
-@pytest.mark.parametrize("width", [624, 900])
+@pytest.mark.parametrize("width", [400, 500, 624, 900])
 def test_going_through_time_the_picture_keeps_its_height(width):
     store = account_7()
     heights = {
@@ -278,7 +278,7 @@ def test_words_stand_nearer_to_their_own_mark_than_to_another_and_late_ones_over
     ]
 
 
-@pytest.mark.parametrize("width", [624, 900])
+@pytest.mark.parametrize("width", [400, 500, 624, 900])
 @pytest.mark.parametrize(
     ("events", "late"),
     [(1, 0), (6, 0.5), (60, 0.05), (60, 0.6), (300, 0.05), (1_000, 0.03), (1_000, 1)],

@@ -310,6 +310,14 @@ def test_the_sentence_the_headings_and_the_rows_are_written():
     assert picture.svg().startswith("<svg") and "aria-label" in picture.svg()
 
 
+@pytest.mark.parametrize("width", [400, 690])
+def test_long_names_of_runs_have_a_line_of_their_own(width):
+    names = "W" * 200, "kept, refusal=an error that is not caught, handling=by id"
+    picture = compare(BASE, BASE, names=names, width=width)
+    assert flaws(picture.scene) == []
+    assert any("handling=by id" in f"{label.text} {label.tip}" for label in picture.scene.labels)
+
+
 def test_equal_runs_are_drawn_without_marks():
     picture = compare(BASE, BASE)
     assert words(picture)[0] == "The runs are the same."

@@ -208,7 +208,7 @@ def test_a_service_that_was_named_and_cannot_run_the_select_is_an_error():
         copies(run, SELECT, services=["north", "south", "till"])
 
 
-@pytest.mark.parametrize("width", [624, 840])
+@pytest.mark.parametrize("width", [400, 624, 840])
 @pytest.mark.parametrize(
     "faults",
     [
@@ -233,7 +233,7 @@ def test_long_names_and_texts_have_room():
     names = [f"{place}_side_of_the_old_harbour_town" for place in ("north", "south", "west")]
     run = simulate(shops(*names), words, faults=[cut(names[1], 0.2, 9)], until=0.8)
     select = "select pieces || ', lying on a very long shelf in the north' from stock"
-    for width in (624, 840):
+    for width in (400, 624, 840):
         picture = copies(run, select, cursor=0.7, width=width)
         said = [one.text for one in picture.scene.labels if one.kind == "on span"]
         assert not flaws(picture.scene) and said[0].endswith("cut off")

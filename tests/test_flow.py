@@ -202,3 +202,40 @@ def test_graphs_of_any_system_have_no_flaws(number, faults):
 
 def asked(run) -> set[str]:
     return {row.envelope.id for row in run.journal if row.step == "ask"}
+
+
+class Sold(Event, topic="sales"):
+    n: int
+
+
+class Booked(Event, topic="books"):
+    n: int
+
+
+class Told(Event, topic="talk"):
+    n: int
+
+
+def test_of_what_is_captured_too_no_arrow_runs_through_a_box():
+    system = System("market")
+    shop = system.service("shop", schema="create table outbox (id integer primary key, e text)")
+    books = system.service("books")
+    system.capture("shop.outbox")
+
+    @shop.on(Sold)
+    async def sell(event, ctx):
+        with ctx.database as db:
+            row = (ctx.envelope(Booked(n=event.n)),)
+            db.execute("insert into outbox (e) values (?)", row)
+        await ctx.publish(Told(n=event.n))
+
+    @books.on(Booked)
+    @books.on(Told)
+    def book(event):
+        pass
+
+    async def one(ctx):
+        await ctx.publish(Sold(n=1))
+
+    scene = flow(simulate(system, one)).scene
+    assert not [arrow.tip for arrow in scene.arrows for box in scene.bars if crosses(arrow, box)]

@@ -10,7 +10,7 @@ from test_queues import movers, six_moves
 from test_together import ENDLESS, story
 from test_windows import MOVED, PriceChanged, changes, shop
 
-from edalab import Event, Faults, Misuse, Query, System, repartition, simulate
+from edalab import Command, Event, Faults, Misuse, System, repartition, simulate
 from edalab.errors import Unknown
 from edalab.trace.spans import Trace
 from edalab.view import lanes
@@ -192,12 +192,10 @@ def test_a_key_or_a_service_that_is_not_there_is_told_with_those_that_are(argume
 @pytest.mark.parametrize("number", [n for n in range(24) if n not in ENDLESS])
 def test_messages_of_one_key_may_come_through_several_channels_and_a_question_is_none(number):
     run = simulate(**story(number))
-    spans = [span for span in Trace.of(run).spans if span.envelope.data is not None]
-    no_message = {
-        span.envelope.id
-        for span in spans
-        if isinstance(span.envelope.data, Query) or span.envelope.type.endswith(".dlq")
-    }
+    trace = Trace.of(run)
+    spans = [span for span in trace.spans if span.envelope.data is not None]
+    asked = {trace.envelope(number).id for number in trace.sends if trace.kind(number) == "ask"}
+    no_message = asked | {span.envelope.id for span in spans if span.envelope.type.endswith(".dlq")}
     for key, service in {(span.envelope.subject, span.service) for span in spans}:
         mine = [span for span in spans if (span.envelope.subject, span.service) == (key, service)]
         drawn = [span for span in mine if span.envelope.id not in no_message]
@@ -208,3 +206,20 @@ def test_messages_of_one_key_may_come_through_several_channels_and_a_question_is
         else:
             with pytest.raises(Unknown):
                 lanes(run, key, service)
+
+
+def test_a_command_that_is_asked_for_is_in_no_lane():
+    class Weigh(Command, key="product"):
+        product: str
+
+    system = System("market")
+
+    @system.service("scales").handles(Weigh)
+    def weigh(command):
+        return "done"
+
+    async def ask(ctx):
+        await ctx.ask(Weigh(product="tea"))
+
+    with pytest.raises(Unknown, match="no key 'tea'"):
+        lanes(simulate(system, ask), "tea")

@@ -915,6 +915,20 @@ def test_two_turns_at_one_time_are_both_said_in_full():
     assert "diamond: restored" in said and "diamond: goes back" in said and "note" not in said
 
 
+def test_the_words_of_a_turn_are_rather_brief_than_under_the_next_one():
+    turns = [
+        (200, "restore", "orders", None, {"detail": "to 0.05 s"}),
+        (225, "rewind", "orders", None, {"detail": "orders partition 0 from offset 7"}),
+    ]
+    again = [(230 + 9 * n, "handle", "orders", A, {"attempt": 1}) for n in range(6)]
+    for width in range(500, 900, 20):
+        picture = timeline(told(*HEALTHY, *turns, *again), width=width)
+        (second,) = [mark for mark in picture.scene.marks if mark.kind == "rewind"]
+        (label,) = [one for one in picture.scene.labels if one.text.startswith("restored")]
+        left, _, right, _ = label.extent()
+        assert not left < second.x < right, (width, label)
+
+
 def test_a_dot_is_said_to_be_sent_by_the_client_where_all_are():
     said = " ".join(label.text for label in timeline(told(*HEALTHY)).scene.labels)
     assert "dot: sent by the client" in said

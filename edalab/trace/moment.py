@@ -21,9 +21,8 @@ from .spans import Trace
 class State(NamedTuple):
     """A service at a moment. `down` and `paused` are numbers of replicas, `cut_from` are the senders from which alone
     the service is cut off, and `handling` has a message type and the number of the replica for each handling. `in_line`
-    is how many questions wait for a worker, `lag` how many messages the service has not yet committed or acknowledged,
-    and `joins` the time (ms) at which its group joins, or 0. `ahead` are names of messages that wait for it, and `next`
-    says when the first of them comes."""
+    is how many questions wait for a worker, and `lag` how many messages the service has not yet committed or
+    acknowledged. `ahead` are names of messages that wait for it, and `next` says when the first of them comes."""
 
     replicas: int
     down: set[int]
@@ -33,7 +32,6 @@ class State(NamedTuple):
     handling: list[tuple[str, int]]
     in_line: int
     lag: int
-    joins: int
     ahead: list[Any]
     next: Next | None = None
 
@@ -141,6 +139,5 @@ def _state(service: ServiceRuntime) -> State:
         ],
         in_line=service.in_line,
         lag=service.lag,
-        joins=service.joins,
         ahead=[],
     )

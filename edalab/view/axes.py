@@ -6,7 +6,7 @@ from math import floor, log10
 from operator import itemgetter
 from typing import Any
 
-from ..text import text_width
+from ..text import shorten, text_width
 from .axis import draw_times
 from .calendar import Calendar
 from .scene import Label, Line, Polyline, Scene
@@ -81,6 +81,20 @@ class Axes:
         points = list(points)
         text = f"{name}: " + ", ".join(f"{at} {value_text(value)}" for at, value in points)
         return _polyline([(self.x(at), self.y(value)) for at, value in points], kind, name, text)
+
+
+def draw_key(scene: Scene, lines: Iterable[tuple[str, str]], left: int, y: int) -> int:
+    """Draw a line of each kind with its words, in rows from `y` on. Return where the next would be."""
+    x = left
+    for kind, words in lines:
+        words = shorten(words, scene.width - left - 36, 11)
+        wide = 34 + text_width(words, 11)
+        if x > left and x + wide > scene.width:
+            x, y = left, y + 18
+        scene.polylines.append(Polyline((x, y, x + 28, y), kind))
+        scene.labels.append(Label(x + 34, y, words, "caption"))
+        x += wide + 22
+    return y + 18
 
 
 def value_text(value: Any) -> str:

@@ -83,8 +83,9 @@ def _version(envelope: Envelope) -> int:
 
 def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]], list[list[str]]]:
     """Two lists of columns, each with a value for every message of a type: values that distinguish the
-    messages (the key, or else the first fields that differ), and values that may be added. If all
-    messages are equal, these are the key and the fields that differ from their defaults."""
+    messages (the key, or else the first fields that differ), and all values worth saying; in both the
+    version is last. If all messages are equal, these are the key and the fields that differ from their
+    defaults."""
     keys = [_text("", envelope.subject) for envelope in envelopes]
     data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
     versions = [_version(envelope) for envelope in envelopes]

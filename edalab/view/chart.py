@@ -236,8 +236,9 @@ def _depths(
             depth[start], queue = 0, [start]
             for name in queue:  # breadth first: it grows in the loop
                 for other in reached.get(name, ()):
-                    if other not in depth:
-                        depth[other] = depth[name] + 1
+                    if other not in depth:  # from a database a service is captured: no channel
+                        between = {boxes[name][0], boxes[other][0]} <= {*_NODES}
+                        depth[other] = depth[name] + 1 + between
                         queue.append(other)
     last = max(depth.values(), default=0)
     depth |= {name: last for name in boxes if name not in depth}

@@ -15,8 +15,13 @@ from .timeline import LEGEND, caption_of, lanes_of, mark_cursor
 
 MARGIN = 16
 Part = tuple[str | None, float | None, float | None]  # story, start and end, as `choose` takes them
-_TABLES, _ROWS = 6, 4  # that differ and are shown; and of each, rows of a run
-_REACHES = 1, 0.3, 0.1, 0.03  # s before and after the first difference, until that is few enough
+_TABLES, _ROWS = 6, 4  # at most shown: tables that differ, and rows of each run
+_REACHES = (
+    1,
+    0.3,
+    0.1,
+    0.03,
+)  # s before and after the first difference; the next if too much is in it
 _LISTS = ("lanes", "lines", "spans", "arrows", "bars", "labels", "marks")
 
 
@@ -93,8 +98,8 @@ def draw(
 
 
 def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
-    """The same part of both runs: of large ones the story that differs first, or where a run does
-    not have that story, what both did near that time."""
+    """The excerpts of the same part of both runs. Of large runs it is the story that differs first, or
+    if a run lacks that story, the time around the first difference."""
     first, parts, runs = comparison.first, [part], comparison.runs
     if part == (None, None, None) and first and any(map(is_large, runs)):
         near = first.time / 1000
@@ -102,7 +107,7 @@ def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
         if first.story and all(first.story in story_names(run.journal) for run in runs):
             parts = [(first.story, None, None)]
     pair = _pair(runs, parts.pop(0))
-    while parts and any(map(_is_long, pair)):
+    while parts and max(sum(row.step == "handle" for row in each.rows) for each in pair) > MOST:
         pair = _pair(runs, parts.pop(0))
     shown = [each for each in pair if each.rows] or pair
     times = min(each.first for each in shown), max(each.last for each in shown)
@@ -115,7 +120,7 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
     for run in runs:
         try:
             found.append(choose(run, *part))
-        except Misuse as misuse:
+        except Misuse as misuse:  # one of the runs may lack that story
             misuses.append(misuse)
             ended = part[1] is not None and part[1] * 1000 > run.end
             why = f"ended at {seconds(run.end)}" if ended else "has no such story"
@@ -123,10 +128,6 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
     if len(misuses) == 2:
         raise misuses[0]
     return found
-
-
-def _is_long(excerpt: Excerpt) -> bool:
-    return sum(row.step == "handle" for row in excerpt.rows) > MOST
 
 
 # -- words and marks
@@ -158,8 +159,12 @@ def _outcome(comparison: Comparison) -> str:
 def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int) -> int:
     """Write which run it is, its faults, and how much is hidden. Return the y below."""
     title = ("First run", "Second run")[which] + (f": {clean(name, 60)}" if name else "")
-    scene.labels.append(Label(MARGIN, y, title, "node"))
-    x = MARGIN + text_width(title, 12, True) + 12
+    short = shorten(title, scene.width - 2 * MARGIN, 12, True)
+    tip = title * (short != title)
+    scene.labels.append(Label(MARGIN, y, short, "node", tip=tip))
+    x = MARGIN + text_width(short, 12, True) + 12
+    if x > scene.width * 2 // 3:  # what follows has the next line
+        x, y = MARGIN, y + 16
     struck = "" if excerpt.run.faults else " No fault struck."
     words = f"{caption_of(excerpt.run, excerpt)}{struck}".split()
     return scene.write(x, y, scene.width - MARGIN, words, glue=" ")
@@ -232,7 +237,7 @@ def _rows(rows: list, table: TableDifference) -> list[str]:
 
 
 def _describe(scene: Scene, comparison: Comparison, excerpts: list[Excerpt]) -> None:
-    """Write what the picture shows, in one line, and for those who cannot see it."""
+    """Set the picture's description in one line and its alternative text."""
     when = f"{seconds(excerpts[0].first)} to {seconds(excerpts[0].last)}"
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     words = " ".join(filter(None, (comparison.setting, comparison.sentence, _outcome(comparison))))

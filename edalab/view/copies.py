@@ -9,14 +9,14 @@ from ..sim.clock import milliseconds
 from ..sim.run import Run
 from ..text import clean, seconds, shorten, text_width
 from ..trace.copies import values_over_time
-from .axes import Axes, number_text
+from .axes import Axes, draw_key, number_text
 from .calendar import Calendar
 from .labels import LabelPlacer
 from .lag import moment
 from .outages import WORDS, outages_of
 from .picture import Picture, check_run
 from .point_labels import place_beside
-from .scene import WIDTH, Box, Label, Polyline, Scene
+from .scene import WIDTH, Box, Label, Scene
 
 _HEIGHT, _ROW = 150, 18  # px: height of the chart, and of a row of outages
 _KINDS = ("was", "believed", "difference")  # of the lines
@@ -133,14 +133,10 @@ class _Chart:
 
     def write_below(self, words: str) -> None:
         """Write the legend of the lines and of the shading."""
-        x, y = self.axes.left, self.axes.bottom + 38
-        for name, kind in zip(self.names, _KINDS, strict=False):
-            self.scene.polylines.append(Polyline((x, y, x + 28, y), kind))
-            name = shorten(clean(name), 110, 11)
-            self.scene.labels.append(Label(x + 34, y, name, "caption"))
-            x += 56 + text_width(name, 11)
+        names = [shorten(clean(name), 110, 11) for name in self.names]
         left, right = self.axes.left, self.axes.right
-        self.scene.height = self.scene.write(left, y + 20, right, words.split(" "), " ") - 2
+        y = draw_key(self.scene, zip(_KINDS, names, strict=False), left, self.axes.bottom + 38)
+        self.scene.height = self.scene.write(left, y + 2, right, words.split(" "), " ") - 2
 
     def mark(self, at: int) -> list[str]:
         """Draw a cursor with the value of each copy. Return these values in words."""

@@ -18,7 +18,7 @@ from .picture import Picture
 from .scene import Box, Label, Mark, Scene
 
 _CELL, _ROW = 20, 17  # px: width of a partition, height of a group
-_STATE, _RETRIES = 80, 114  # px for the words of a service's state, and of a next attempt
+_STATE, _RETRIES = 80, 114  # px for the words of a service's state, and of one that tries again
 _OUTAGES = {
     "down": "hatched: down",
     "pause": "striped: standing still",
@@ -63,7 +63,7 @@ class FlowMoments:
         crashes = Counter(name for when, name in self._links.crashes if when <= time)
         for name, box in self._chart.boxes.items():
             if name in moment.services:
-                box = self._service(scene, name, moment.services[name], crashes[name], over)
+                box = self._service(scene, name, moment.services[name], crashes[name], time)
             scene.bars.append(box)
         for name, rows in self._rows.items():
             self._draw_waiting(scene, self._chart.boxes[name], rows, moment)
@@ -102,26 +102,23 @@ class FlowMoments:
 
     # -- services
 
-    def _service(self, scene: Scene, name: str, state: State, crashes: int, over: bool) -> Box:
+    def _service(self, scene: Scene, name: str, state: State, crashes: int, time: float) -> Box:
         """Return the box of a service in its state, and write the words for that state."""
         box, replicas = self._chart.boxes[name], state.replicas
         types = [type for type, _ in state.handling]
         at_work = types[0] if len(types) == 1 else f"{len(types)} at work"
-        calm = "struck service" if crashes and over else "service"
+        joins = round(self.run.system.services[name].joins * 1000)
+        calm = "struck service" if crashes and time >= self.run.end else "service"
         past = counted(crashes, "crash", "crashes") if crashes else "idle"
+        cut_from = f"cut from {', '.join(sorted(state.cut_from))}"
         states = (  # the first that holds: kind of the box, words, kind of the words
             (state.down, "down", _of(len(state.down), replicas, "down"), "on span"),
             (state.cut, "cut", "cut off", "on span"),
-            (
-                state.cut_from,
-                "cut from",
-                f"cut from {', '.join(sorted(state.cut_from))}",
-                "on span",
-            ),
+            (state.cut_from, "cut from", cut_from, "on span"),
             (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
             (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # so all are at work
             (types, "busy", at_work, "channel"),
-            (state.joins, calm, f"joins at {seconds(state.joins)}", "channel"),
+            (time < joins, calm, f"joins at {seconds(joins)}", "channel"),
             (state.next, calm, state.next.words if state.next else "", "channel"),
             (True, calm, past, "detail"),
         )
@@ -205,7 +202,7 @@ class FlowMoments:
             parts += [f"{', '.join(names)} {words}"] * bool(names)
         nexts = ((name, state.next) for name, state in moment.services.items())
         parts += [f"{name} {n.words}" for name, n in nexts if n and n.how == "retried"]
-        # No time: the cursor may end before the run, with the last step of an order.
+        # No time here: the last cursor position of a story may be before the end of the run.
         when = "the end of the run" if over else seconds(round(time))
         said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
         short = shorten(said, scene.width - 2 * MARGIN, 11, True)

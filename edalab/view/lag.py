@@ -1,5 +1,7 @@
 """`lag(run, service)`: how many events of the broker a service has not committed yet, and how old they are."""
 
+from collections.abc import Iterable
+
 from ..sim.run import Run
 from ..store.instants import to_microseconds
 from ..text import clean, counted, seconds, shorten
@@ -31,10 +33,10 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     levels = [(moment(level.time), level.waiting) for level in backlog.levels]
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
     title = f"lag of {name}: events stored and not yet committed"
-    room = _draw(scene, top, title, traces, False)
+    room = draw_chart(scene, top, title, traces, words=False)
     traces = [below.line(_ages(backlog, end), "lag", "age of the oldest, s")]
     title = f"staleness of {name}: age of the oldest of them, in seconds"
-    room_below = _draw(scene, below, title, traces, True)
+    room_below = draw_chart(scene, below, title, traces)
     parts = ["never behind"]
     if most.waiting:
         parts = [
@@ -56,24 +58,26 @@ def mark_outages(run: Run, service: str, charts: tuple[Axes, ...], room: LabelPl
     that is. Return them in words."""
     parts = []
     for one in outages_of(run, [service], max(run.end, 1)):
+        words = f"replica {one.replica} {one.what}" if one.replica else one.what
         for chart in charts:
             left, right = chart.x(moment(one.start)), chart.x(moment(one.end))
             box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
-            tip = f"{clean(service, 60)} {one.words}, {one.when}"
-            room.scene.spans.append(Box(*box, one.kind, tip))
+            room.scene.spans.append(
+                Box(*box, one.kind, f"{clean(service, 60)} {words}, {one.when}")
+            )
         x = charts[0].x(moment(one.start)) - 4
-        place_beside(room, one.words, "on span", x, charts[0].top + 9)
+        place_beside(room, words, "on span", x, charts[0].top + 9)
         parts.append(f"{one.what} from {one.when}")
     return parts
 
 
-def _draw(
-    scene: Scene, chart: Axes, title: str, traces: list[Polyline], words: bool
+def draw_chart(
+    scene: Scene, chart: Axes, title: str, traces: Iterable[Polyline], words: bool = True
 ) -> LabelPlacer:
-    """Draw a chart. Return a placer for its labels."""
+    """Draw a chart, with or without the times below it. Return a placer for its labels."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)), words=words)
     title = shorten(title, scene.width - 4, 13, True)
-    scene.labels.append(Label(2, chart.top - 32, title, "lane"))
+    scene.labels.append(Label(2, chart.top - 30, title, "lane"))
     scene.polylines += traces
     room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom + 14))
     for trace in traces:

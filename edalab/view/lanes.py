@@ -62,8 +62,9 @@ def lanes(
 
 
 def _handlings(trace: Trace) -> list[Span]:
-    """The spans of events and commands, without questions, ticks and dead letters."""
-    every = ((span, span.envelope) for span in trace.spans)
+    """The spans of events and commands, without what was asked, ticks and dead letters."""
+    asked = {trace.envelope(number).id for number in trace.sends if trace.kind(number) == "ask"}
+    every = ((span, span.envelope) for span in trace.spans if span.envelope.id not in asked)
     return [
         span
         for span, envelope in every

@@ -4,14 +4,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..sim.run import Run
-from ..text import clean, seconds, shorten
+from ..text import clean, seconds
 from ..trace.load import RATES, Load
 from .axes import Axes
-from .calendar import Calendar
 from .labels import LabelPlacer
-from .lag import mark_outages, moment
+from .lag import draw_chart, mark_outages, moment
 from .picture import Picture, check_run
-from .scene import WIDTH, Box, Label, Line, Polyline, Scene
+from .scene import WIDTH, Box, Line, Polyline, Scene
 
 if TYPE_CHECKING:
     import pandas
@@ -46,7 +45,8 @@ def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
     questions and commands the service was asked, how many answers were in time (the goodput), how many
     were late or lost, and how many askers were turned away. The lower chart shows how many were at work
     and in line; if the line is long, only the line. The times at which all workers were at work are
-    shaded. A dotted line marks the last message of the client. Outages of the service are marked.
+    shaded, and those at which the service was down, stood still or was cut off are marked. A dotted
+    line marks the last message of the client.
 
         load(run, "payments").table     # the numbers, a row for each second
     """
@@ -91,19 +91,14 @@ def _values(found: Load, columns: list[str]) -> list[int]:
 
 
 def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> LabelPlacer:
-    """Draw a chart of some columns of the table: each number from the beginning to the end of its
-    second. Return the room for more words."""
-    chart.draw_grid(scene, Calendar((chart.start, chart.end)))
-    scene.labels.append(Label(2, chart.top - 28, shorten(title, scene.width - 4, 13, True), "lane"))
+    """Draw a chart of some columns of the table. Each number lasts from the start to the end of its
+    second. Return a placer for more labels."""
     lines = {}
     for column in columns:
         words, kind = _words(found, column), _LINES[column][1]
         steps = [(moment(1000 * n), most) for n, most in enumerate(found.by_second[column])]
         (lines[column],) = chart.steps(0, steps, chart.end, kind, words)
-    scene.polylines += lines.values()
-    room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom - 2))
-    for line in lines.values():
-        room.avoid(line.points)
+    room = draw_chart(scene, chart, title, lines.values())
     for column, line in lines.items():
         others = [other for other in lines.values() if other is not line]
         apart = {corner: _apart(corner, others, chart) for corner in _corners(line)}

@@ -161,7 +161,7 @@ class Scene:
 
     def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
         """The meanings, out of pairs (kinds, meaning), whose kinds occur in the scene."""
-        # Words in the colour of a box, such as the name of a bar, are no such box.
+        # The name of a bar has the bar's kind, and is no bar.
         words = {label.kind for label in self.labels} - BOXES.keys()
         kinds = {item.kind for item in self.items() if not isinstance(item, Label)} | words
         return [meaning for names, meaning in meanings if kinds & set(names.split(", "))]

@@ -8,14 +8,15 @@ from ..errors import Misuse
 from ..store.bitemporal import Hindsight, size
 from ..store.instants import to_microseconds
 from ..text import clean, counted, shorten, text_width
-from .axes import Axes, value_text
+from .axes import Axes, draw_key, value_text
 from .calendar import DAY, Calendar
 from .labels import LabelPlacer, Place
 from .point_labels import place_beside
-from .scene import Box, Label, Polyline, Scene
+from .scene import Box, Label, Scene
 from .state_events import EventMarks
 
-_HEIGHT, _CAPTIONS = 190, 46  # px: height of the chart, and of two lines of captions
+_HEIGHT = 190  # px: height of the chart
+_CAPTIONS, _NARROW = 46, 660  # px of two lines of captions; below this width there may be five
 _MOST_WRONG, _STEP_WIDTH = 8, 75  # wrong beliefs with values; px for each value of a step
 _WIDE = 20  # px of a quarter of a wide level part
 _BESIDE, _BELOW_FIRST = (-10, 11, -16, 17), (11, -10, 17, -16)  # px from a line to a text's middle
@@ -80,7 +81,8 @@ class StateChart:
         written = moments + [at for at in (known, self.cursor) if at is not None]
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
         self.as_known = "" if known is None else f", as known {self.calendar.on(known)}"
-        self.scene = Scene(width, axes.bottom + 38 + _CAPTIONS, axis=axes)
+        captions = _CAPTIONS + 38 * (width < _NARROW)
+        self.scene = Scene(width, axes.bottom + 38 + captions, axis=axes)
         bounds = axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2
         self.room = LabelPlacer(self.scene, bounds)
         name = getattr(today.fold, "__name__", "").replace("_", " ").strip()
@@ -197,18 +199,14 @@ class StateChart:
     def _draw_captions(self, marks: EventMarks) -> None:
         """Draw the legend and notes below the chart. Their height is constant, so that nothing below the
         picture moves."""
-        scene, x, y = self.scene, self.axes.left, self.axes.bottom + 38
-        legend = [("was", "by when it happened" + (self.as_known or ", as known now"))]
+        axes, known = self.axes, self.as_known or ", as known now"
+        legend = [("was", "by when it happened" + known)]
         legend += [("believed", "what was believed at each moment")] if self.wrong else []
-        for kind, words in legend:
-            scene.polylines.append(Polyline((x, y, x + 28, y), kind))
-            words = shorten(words, scene.width - x - 36, 11)
-            scene.labels.append(Label(x + 34, y, words, "caption"))
-            x += 34 + text_width(words, 11) + 22
+        y = draw_key(self.scene, legend, axes.left, axes.bottom + 38)
         captions = ["shaded: what a report in between got wrong"] * bool(self.shaded)
         captions += marks.captions()
         captions += ["grey: not known yet"] * (self.end < self.window[1])
-        scene.write(self.axes.left, y + 18, self.axes.right, captions)
+        self.scene.write(axes.left, y, axes.right, captions)
 
     def _describe(self, about: str, marks: EventMarks, at_cursor: str) -> None:
         """Set the chart's description in one line and its alternative text."""

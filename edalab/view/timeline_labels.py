@@ -23,7 +23,7 @@ _LONG = 560  # px of a mark's words, at most
 _TURNS = ("deploy", "join", "restore", "rewind", "skew", "note")  # outside a bar: named first
 _SHORT = 300  # px of a mark's words, preferred to only the name of an error
 _REMARKS = ("takeover", "deduplicated", "in progress", *_TURNS)
-_BRIEF = re.compile(": | after | from ")  # words from here on may be omitted
+_BRIEF = re.compile(": | after | from | to ")  # words from here on may be omitted
 Place = tuple[int, int, str]  # level, x and anchor
 
 
