@@ -7,7 +7,8 @@ from bisect import bisect_right
 from typing import Any, NamedTuple
 
 from ..model import DeadLetter
-from ..sim.queues import WorkQueue
+from ..sim.execution import Execution
+from ..sim.queues import Item, WorkQueue
 from ..sim.replicas import Replica
 from ..sim.run import Run
 from ..sim.services import ServiceRuntime
@@ -94,33 +95,41 @@ def _look(world: World) -> Moment:
                 waiting[reader.log.name, reader.partition, name] = number
                 state.ahead.extend(first)
         for queue in service.queues:
-            ids = _waiting_in_queue(queue, service)
-            waiting[queue.name, None, name] = len(ids)
-            state.ahead.extend([] if state.handling else ids)
+            items = _waiting_in_queue(queue, service)
+            waiting[queue.name, None, name] = len(items)
+            again = (item.envelope.id for item in items if item.attempt or not state.handling)
+            state.ahead.extend(again)
     return Moment([], waiting, services)
 
 
 def _waiting_in_log(reader: Reader) -> tuple[int, list[Any]]:
-    """How many messages wait in a partition, and the name of the first of them. One in hand does not wait, nor one
-    that a fault delays on its way."""
-    in_hand = reader.execution is not None or (reader.skip_fetch and not reader.failures)
-    begin = reader.position + in_hand
+    """How many messages wait in a partition, and the name of the first of them."""
+    delayed = reader.skip_fetch and not reader.failures  # on its way
+    begin = max(reader.position + (delayed or _is_in_hand(reader.execution)), reader.committed)
     name = reader.service.name, reader.log.name, reader.partition, begin
     number = reader.lag(begin)
     return number, [name] * (number > 0)
 
 
-def _waiting_in_queue(queue: WorkQueue, service: ServiceRuntime) -> list[str]:
-    """The ids of the messages that wait for a service in a queue. One in the hands of any service does not wait, nor
-    one that a fault delays on its way. (A service takes only its own dead letters.)"""
-    in_hand = {one.item for replica in queue.consumers for one in replica.in_flight()}
+def _waiting_in_queue(queue: WorkQueue, service: ServiceRuntime) -> list[Item]:
+    """The messages that wait for a service in a queue. One in the hands of another service does not wait, and a
+    service takes only its own dead letters."""
+    fetched = (one for replica in queue.consumers for one in replica.in_flight())
+    in_hand = {one.item for one in fetched if _is_in_hand(one)}
     return [
-        item.envelope.id
+        item
         for item in queue.open
         if not (item in in_hand or item.delayed)
         and service.handler(item.envelope.type)
         and (item.envelope.source == service.name or not isinstance(item.envelope, DeadLetter))
     ]
+
+
+def _is_in_hand(execution: Execution | None) -> bool:
+    """Whether a message is handled, or on its way to a replica that a pause or a cut does not keep it from."""
+    if execution is None or execution.handler is not None:
+        return execution is not None
+    return not (execution.replica.paused or execution.replica.service.cut)
 
 
 def _state(service: ServiceRuntime) -> State:
