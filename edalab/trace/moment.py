@@ -75,7 +75,7 @@ class Moments:
         if time >= self._run.end:
             return self._end
         if self._first is None:
-            self._first = time, _look(self._run.at(time / 1000))
+            self._first = time, _look(self._run._replay(int(time)))
         if self._first[0] == time:
             return self._first[1]
         if not self._every:
