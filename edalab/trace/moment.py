@@ -107,7 +107,7 @@ def _waiting_in_log(reader: Reader) -> tuple[int, list[Any]]:
     delayed = reader.skip_fetch and not reader.failures  # on its way
     begin = max(reader.position + (delayed or _is_in_hand(reader.execution)), reader.committed)
     name = reader.service.name, reader.log.name, reader.partition, begin
-    number = reader.lag(begin)
+    number = reader.log.count_for(reader.service, reader.records[begin:])
     return number, [name] * (number > 0)
 
 
