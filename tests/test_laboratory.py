@@ -357,6 +357,25 @@ def test_only_the_visible_tab_is_drawn_and_it_follows_the_cursor(lab):
     assert "<b>payments.charges</b>: 4 rows" in tables.value and 'class="struck"' in tables.value
 
 
+def test_of_a_run_that_cannot_be_played_again_the_tabs_that_need_no_replay_still_work():
+    seen, town = [], System("town")
+
+    @town.service("till").on(OrderTaken)
+    def count(event, ctx):
+        seen.append(event)
+        ctx.note(f"{len(seen)}")
+
+    lab = Laboratory(town, three_orders)
+    for number, name in enumerate(("Timeline", "Flow", "State", "Tables")):
+        lab.tabs.selected_index = number
+        lab.cursor.value = 0.03
+        told = "this run cannot be played again" in visible(lab)
+        assert told == (name in ("Flow", "State")) and (
+            told or name == "Tables" or "<svg" in visible(lab)
+        )
+    assert lab.error == "" and lab.run.journal
+
+
 def test_a_kept_run_is_compared_with_the_one_on_the_screen_while_its_tab_is_visible(lab):
     assert lab.kept is None and "Compare" not in lab.tabs.titles
     lab.keep.click()

@@ -1,8 +1,6 @@
-"""How far a service is behind: counted from the record alone, as the world at each moment would count it."""
+"""How far a service is behind: the events that the broker stored for it and that it has not committed."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scenes import flaws
 
 from edalab import Command, Event, Misuse, System, cut, pause, rewind, simulate
@@ -59,66 +57,70 @@ async def moves(ctx):
         await ctx.sleep(0.11)
 
 
-def waiting_at(backlog, time):
-    return [level for level in backlog.levels if level.time <= time][-1].waiting
+async def three(ctx):
+    for shelf in "abc":
+        await ctx.publish(StockMoved(shelf=shelf), wait=False)
 
 
-def assert_as_the_world_counts(run, service):
-    """At moments at which nothing is on its way to the broker."""
-    backlog = Backlog(run, service)
-    published = [step.time for step in run.journal if step.step == "publish"]
-    times = sorted({step.time for step in run.journal})[:: max(1, len(run.journal) // 25)]
-    for time in [*times, run.end]:
-        if not any(time - 10 <= other <= time for other in published):
-            assert waiting_at(backlog, time) == run.at(time / 1000).services[service].lag, time
+def levels(run, service="view"):
+    return [level[:2] for level in Backlog(run, service).levels]
 
 
-POINTS = st.sampled_from(
-    [
-        "crash view.handle",
-        "crash view.save",
-        "crash view.commit",
-        "lose view.commit",
-        "fail view.handle",
-        "drop view.deliver",
-    ]
-)
-
-
-@settings(max_examples=25)
-@given(
-    st.lists(st.tuples(POINTS, st.integers(1, 9)), max_size=3), st.integers(1, 2), st.integers(1, 3)
-)
-def test_what_waits_is_what_the_world_says_under_any_faults(faults, replicas, partitions):
-    texts = list(dict.fromkeys(f"{point}.StockMoved #{nth}" for point, nth in faults))
-    assert_as_the_world_counts(simulate(shelves(replicas, partitions), moves, faults=texts), "view")
+LATER = cut("view", 0.15, 0.5), pause("view", 0.15, 0.5)
 
 
 @pytest.mark.parametrize(
-    "fault", [cut("view", 0.3, 1), pause("view", 0.3, 1.9), pause("view", 0.3, 0.6)]
+    ("faults", "falls"),  # 3 are stored at 0.01 s, and each takes 0.01 s to deliver and 0.12 s
+    [
+        ([], [(140, 2), (270, 1), (400, 0)]),
+        (["lose view.commit.StockMoved #1"], [(270, 1), (400, 0)]),
+        (["crash view.handle.StockMoved #2"], [(140, 2), (1280, 1), (1410, 0)]),
+        (["fail view.handle.StockMoved #2"], [(140, 2), (370, 1), (500, 0)]),
+        (LATER[:1], [(140, 2), (630, 1), (760, 0)]),
+        (LATER[1:], [(140, 2), (620, 1), (750, 0)]),
+        (
+            ["duplicate client.publish.StockMoved #3"],
+            [(140, 2), (270, 1), (400, 0), (510, 1), (640, 0)],
+        ),
+    ],
 )
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_also_when_it_is_cut_off_or_stands_still(fault, replicas):
-    assert_as_the_world_counts(simulate(shelves(replicas, 2), moves, faults=[fault]), "view")
+def test_an_event_waits_from_when_it_is_stored_until_it_is_committed(faults, falls):
+    run = simulate(shelves(), three, faults=faults)
+    assert levels(run) == [(0, 0), (10, 3), *falls]
 
 
-def test_of_a_queue_what_is_not_acknowledged_waits():
-    for faults in (
-        [],
-        ["fail printer.handle.LabelWanted #1", "fail printer.handle.LabelWanted #2"],
-        ["lose printer.ack.LabelWanted #1"],
-    ):
-        run = simulate(shelves(), moves, faults=faults)
-        assert Backlog(run, "printer").most.waiting >= 1
-        assert_as_the_world_counts(run, "printer")
+def test_at_most_once_waits_only_until_it_is_delivered():
+    run = simulate(shelves(delivery="at-most-once"), three)
+    assert levels(run) == [(0, 0), (10, 3), (20, 2), (150, 1), (280, 0)]
 
 
-def test_at_most_once_waits_only_until_it_was_handed_over():
-    run = simulate(
-        shelves(delivery="at-most-once"), moves, faults=["fail view.handle.StockMoved #2"]
+def test_an_event_of_a_queue_waits_until_it_is_acknowledged():
+    async def labels(ctx):
+        for shelf in "abc":
+            await ctx.publish(LabelWanted(shelf=shelf), wait=False)
+
+    calm, lost = (
+        simulate(shelves(), labels, faults=f) for f in ([], ["lose printer.ack.LabelWanted #1"])
     )
-    assert_as_the_world_counts(run, "view")
-    assert Backlog(run, "view").levels[-1].waiting == 0
+    assert levels(calm, "printer") == [(0, 0), (10, 3), (70, 2), (130, 1), (190, 0)]
+    assert levels(lost, "printer") == [(0, 0), (10, 3), (130, 2), (190, 1), (5080, 0)]
+
+
+def test_events_that_it_does_not_handle_do_not_wait():
+    assert levels(simulate(shelves(), moves, until=0.05)) == [(0, 0), (10, 1)]
+
+
+def test_what_a_handler_prints_is_not_printed_again(capsys):
+    shop = shelves()
+
+    @shop.services["view"].on(StockCounted)
+    def count_once(event):
+        print("counted")
+
+    run = simulate(shop, moves)
+    assert "counted" in capsys.readouterr().out
+    lag(run, "view")
+    assert not capsys.readouterr().out
 
 
 def test_what_the_broker_never_had_does_not_wait():
@@ -203,5 +205,4 @@ def test_two_rewinds_at_one_moment_and_copies_of_what_was_sent_back_are_counted(
 
     copies = [f"duplicate view.deliver.StockMoved #{n}" for n in (2, 3, 4)]
     for faults in ([rewind("view", at=2), rewind("view", at=2)], copies):
-        levels = Backlog(simulate(system, one, faults=faults), "view").levels
-        assert levels[-1].waiting == 0
+        assert levels(simulate(system, one, faults=faults))[-1][1] == 0

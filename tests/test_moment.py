@@ -1,6 +1,5 @@
-"""The world at a moment as it is looked up in a trace, against the world that is played to that moment."""
+"""A moment of a run, as the flow shows it: what is on its way, what waits, and how the services are."""
 
-from collections import Counter
 from random import Random
 
 import pytest
@@ -11,13 +10,12 @@ from test_timeline import customers, shop
 
 from edalab import simulate
 from edalab.errors import Endless
-from edalab.sim.clock import PUBLISH
 from edalab.sim.context import Context
+from edalab.text import counted
 from edalab.trace.flights import Flights
 from edalab.trace.moment import Moments
 from edalab.trace.spans import Trace
-
-SMALL = 2_000  # steps: longer runs are not played again for each moment
+from edalab.view.flow_moment import FlowMoments
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -29,51 +27,36 @@ def no_delayed_commands():
         yield
 
 
-def run_of(number: int):
-    system, workload, seed, plan = story(Random(number))
+def run_of(number: int, seed: int):
+    system, workload, _, plan = story(Random(number))
     try:
         return simulate(system, workload, seed=seed, faults=plan)
     except Endless as endless:
         return endless.run
 
 
-def moments(run, shares):
-    """Some moments of a run, those at which something happened and those between."""
-    times = sorted({step.time for step in run.journal})
-    for share in shares:
-        time = times[int(share * (len(times) - 1))]
-        yield from (time, time + 3)
-
-
-def check_services(run, shares):
-    """Compare the services, and return how far the lag of each is off."""
-    found, off = Moments(run), []
-    for time in moments(run, shares):
-        world, moment = run.at(time / 1000), found.at(time)
-        sent = [
-            flight
-            for flight in Flights(Trace.of(run)).every
-            if flight.kind == "publish" and flight.start <= time < flight.end + 3 * PUBLISH
-        ]
-        for name, service in world.services.items():
-            state, where = moment.services[name], (time, name)
-            assert state.down == {one.number for one in service.replicas if not one.up}, where
-            assert state.paused == {one.number for one in service.replicas if one.paused}, where
-            assert state.cut == service.cut, where
-            handled = Counter(span.envelope.id for span in state.handling)
-            assert handled == Counter(envelope.id for envelope in service.in_flight), where
-            off.append((abs(state.lag - service.lag), len(sent)))
-    return off
-
-
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 10**6), st.lists(st.floats(0, 1), min_size=1, max_size=3))
-def test_a_moment_is_as_the_world_was_then(number, shares):
-    run = run_of(number)
-    if len(run.journal) < SMALL:
-        for off, sent in check_services(run, shares):
-            # With another seed the record does not say when exactly the broker stored a message.
-            assert off <= (sent if run.seed else 0)
+@given(st.integers(0, 10**6), st.integers(0, 5), st.lists(st.floats(0, 1), min_size=2, max_size=4))
+def test_flow_and_state_agree_at_every_moment(number, seed, shares):
+    run = run_of(number, seed)
+    flow = FlowMoments(run)
+    times = sorted({step.time for step in run.journal})
+    found = (times[int(share * (len(times) - 1))] for share in shares)
+    for time in (one + more for one in found for more in (0, 3)):
+        boxes = {box.tip.split(":")[0]: box for box in flow.at(time).scene.bars}
+        for name, service in run.at(time / 1000).services.items():
+            tip, where = boxes[name].tip, (number, seed, time, name)
+            assert tip.endswith(f", {counted(service.lag, 'message')} not committed"), where
+            assert (boxes[name].kind == "down") == any(not one.up for one in service.replicas)
+            at_work = [
+                e.type
+                for one in service.handling()
+                if not one.replica.paused
+                for e in [one.envelope]
+            ]
+            if boxes[name].kind == "busy":
+                words = at_work[0] if len(at_work) == 1 else f"{len(at_work)} at work"
+                assert words in tip or f"{service.in_line:,} in line" in tip, where
 
 
 def test_messages_are_seen_on_each_way_they_make():

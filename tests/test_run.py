@@ -19,6 +19,7 @@ from postoffice import Carry, Posted, Shouted, Stamped, Weigh, keep, kept, offic
 
 import edalab
 from edalab import Event, Misuse, System, simulate
+from edalab.view import flow, lag
 
 BROKEN = ["crash post.commit.Posted #1", "lose post.commit.Posted #9"]
 
@@ -120,8 +121,26 @@ def test_a_handler_that_remembers_outside_of_its_context_is_told():
         return [Stamped()] * (len(seen) % 2)
 
     run = play(system, Posted())
-    with pytest.raises(Misuse, match="cannot be played again"):
-        run.at(1)
+    for look in (run.at, lambda at: flow(run, at=at), lambda at: lag(run, "post")):
+        with pytest.raises(Misuse, match="cannot be played again"):
+            look(0.02)
+    assert "at the end of the run" in repr(flow(run, at=run.end / 1000))
+
+
+def test_a_workload_that_remembers_outside_of_its_context_is_told():
+    system, words = System("town"), iter("abc")
+
+    @system.service("post").on(Posted)
+    def stamp(event): ...
+
+    async def workload(ctx):
+        for _ in words:  # nothing is left for a second time
+            await ctx.publish(Posted())
+
+    run = simulate(system, workload)
+    for look in (run.at, lambda at: flow(run, at=at), lambda at: lag(run, "post")):
+        with pytest.raises(Misuse, match="cannot be played again, because client.publish.Posted"):
+            look(0.02)
 
 
 def test_the_repr_says_what_struck_what_did_not_and_what_failed():

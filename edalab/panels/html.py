@@ -182,8 +182,8 @@ def states(services: Iterable) -> str:
         troubles += [f"cut off from {sender}" for sender in service.cut_from]
         flying = ", ".join(f"{message.type} {message.id}" for message in service.in_flight)
         memory = "; ".join(clean(each.state, 120) for each in service.replicas if each.state)
-        line = sum(len(getattr(one, "questions", ())) for one in service.replicas)  # for a worker
-        state = (", ".join(troubles) or "up") + f", {line:,} in line" * (line > 0)
+        state = ", ".join(troubles) or "up"
+        state += f", {service.in_line:,} in line" * (service.in_line > 0)
         rows.append((service.name, state, service.lag, flying or "–", memory or "–"))
         kinds.append("struck" if troubles else "")
     return table(("service", "is", "lag", "in flight", "state"), rows, kinds)

@@ -54,6 +54,12 @@ class Log(Channel):
                 self.world.record_step("takeover", *where, detail=detail)
         return partitions > before
 
+    def count_for(self, service: ServiceRuntime, envelopes: list[Envelope]) -> int:
+        """How many of some of its messages a service handles."""
+        if service.handlers.keys() >= self.heard.keys():
+            return len(envelopes)
+        return sum(1 for envelope in envelopes if service.handler(envelope.type))
+
     def subscribe(self, service: ServiceRuntime) -> None:
         """Add readers for a service, unless it has them already."""
         if not any(reader.log is self for reader in service.readers):

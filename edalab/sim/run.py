@@ -139,6 +139,16 @@ class Run:
         `.rows(service, sql)` and `.database(service)`."""
         return self._replay(milliseconds(seconds, "run.at"))
 
+    def _over_time(self, look: Callable[["World"], Any]) -> dict[int, Any]:
+        """What `look` returns for the world at the end of each moment (ms). The run is played again once."""
+        found: dict[int, Any] = {}
+
+        def note(world: "World") -> None:
+            found[world.now] = look(world)
+
+        self._replay(None, note)
+        return found
+
     def changes(self, save: int) -> Changes:
         """The rows that a save, by its number in the journal, added and removed."""
         service, _ = self._record[save * WIDTH + 2]

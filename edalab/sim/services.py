@@ -73,6 +73,12 @@ class ServiceRuntime:
         """The envelopes that its replicas are handling."""
         return [execution.envelope for execution in self.handling()]
 
+    @property
+    def in_line(self) -> int:
+        """The number of questions that wait for a worker."""
+        lines = (getattr(replica, "line", ()) for replica in self.replicas)
+        return sum([*map(type, line)].count(Execution) for line in lines)
+
     def handling(self) -> list[Execution]:
         """The executions of handlers that are under way."""
         fetched = [execution for replica in self.replicas for execution in replica.in_flight()]

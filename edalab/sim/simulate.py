@@ -3,6 +3,7 @@
 import gc
 import inspect
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -67,15 +68,17 @@ def run_checked(
     """`simulate` after its checks. The system is frozen, and `last` is `until` in ms."""
     notice_forgotten_coroutines()
 
-    def once(until: int | None) -> tuple[Run, Misuse | None]:
+    def once(until: int | None, look: Callable | None = None) -> tuple[Run, Misuse | None]:
         world = World(system, seed, Plan(faults, system, seed))
         run = Run(world.system, world.record, world, again, seed)
         try:
             with world.watched():
                 try:
                     with garbage_seldom(old=1_000_000):
-                        world.run(workload, inf if until is None else until, max_steps)
+                        world.run(workload, inf if until is None else until, max_steps, look)
                 finally:
+                    if look is not None:  # at the last moment, even if a misuse ended the run there
+                        look(world)
                     world.stop()
         except BaseException as error:  # an interrupt carries the record so far, too
             error.run = run  # pyrefly: ignore[missing-attribute]
@@ -84,12 +87,13 @@ def run_checked(
             return run, error
         return run, None
 
-    def again(until: int | None) -> World:
-        """The world at a moment, or at the end (None), from a replay that prints nothing."""
+    def again(until: int | None, look: Callable | None = None) -> World:
+        """The world at a moment, or at the end (None), from a replay that prints nothing. `look` is called with the
+        world at the end of each moment up to then."""
         ends = [time for time in (until, last) if time is not None]
         with quiet():
-            repeated, _ = once(min(ends, default=None))
-        _check_same(run._record, repeated._record, whole=until is None)
+            repeated, _ = once(min(ends, default=None), look)
+        _check_same(run._record, repeated._record, until)
         return repeated._world
 
     run, misuse = once(last)
@@ -126,10 +130,10 @@ def garbage_seldom(young: int = 0, old: int = 0) -> Generator[None]:
                 _thresholds.clear()
 
 
-def _check_same(first: list, again: list, whole: bool) -> None:
-    """Raise Misuse if a replay, up to some moment or `whole`, differs from the run."""
-    pairs = zip_longest(first, again) if whole else zip(first, again, strict=False)
-    for at, (one, other) in enumerate(pairs):
+def _check_same(first: list, again: list, until: int | None) -> None:
+    """Raise Misuse if a replay, to the end or to the moment `until` (ms), differs from the run."""
+    size = None if until is None else WIDTH * bisect_right(first[::WIDTH], until)
+    for at, (one, other) in enumerate(zip_longest(first[:size], again[:size])):
         if one != other and _content(one) != _content(other):
             at -= at % WIDTH
             longer = first if at < len(first) else again

@@ -44,8 +44,7 @@ class Reader:
 
     def lag(self) -> int:
         """The number of messages that this group handles and has not committed."""
-        waiting = self.records[self.committed :]
-        return sum(1 for envelope in waiting if self.service.handler(envelope.type))
+        return self.log.count_for(self.service, self.records[self.committed :])
 
     # -- ownership
 

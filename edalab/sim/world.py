@@ -132,8 +132,11 @@ class World:
         heappush(self.agenda, (self.now + after, timer.number, timer.fire, None))
         return timer
 
-    def run(self, workload: Callable, until: float, max_steps: int) -> None:
-        """Run until nothing is left to do, or to the end of the moment `until` (ms). The workload plays the client."""
+    def run(
+        self, workload: Callable, until: float, max_steps: int, look: Callable | None = None
+    ) -> None:
+        """Run until nothing is left to do, or to the end of the moment `until` (ms). The workload plays the client.
+        `look` is called with the world at the end of each moment before the last one."""
         self.workload = execution = self.client.replicas[0].new_execution(Outside, None)
         execution.coroutine = workload(Context(execution))
         self.schedule(0, execution.resume, None)
@@ -163,6 +166,8 @@ class World:
                     heappush(heap, (time, number, action, argument))
                     self.now = int(until)
                     break
+                if look is not None:
+                    look(self)
                 if len(record) > values or number > actions:
                     budget.look()
                     values, actions = budget.values, budget.actions

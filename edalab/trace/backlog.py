@@ -1,14 +1,14 @@
-"""The backlog of a service: the events that were published to it and that it has not committed yet."""
+"""The backlog of a service: the events that the broker stored for it and that it has not committed yet."""
 
-from math import inf
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Event
 from ..sim.run import Run
-from .flights import Flights
+from ..sim.topics import Reader
+from ..sim.world import World
 from .spans import Trace
-from .waiting import kept_messages
 
 
 class Level(NamedTuple):
@@ -31,20 +31,21 @@ class Backlog:
             others = [name for name in run.services if _event_types(run, name)]
             what = f"{service} subscribes to no event, so it has no backlog"
             raise Misuse(f"{what}; services that have one: {listed(others)}")
-        self.run = run
-        trace = Trace.of(run)
+        self.run, trace = run, Trace.of(run)
+        published = {trace.envelope(n).id: run.journal[n].time for n in reversed(trace.sends)}
+
+        def look(world: World) -> tuple[int, int | None]:
+            here = world.services[service]
+            readers = [one for one in here.readers if isinstance(one, Reader)]
+            kept = [*chain(*(one.records[one.committed :] for one in readers))]
+            kept += [item.envelope for queue in here.queues for item in queue.open]
+            times = [published[envelope.id] for envelope in kept if envelope.type in types]
+            return len(times), min(times, default=None)
+
         self.levels = [Level(0, 0, None)]
-        waiting: dict[int, int] = {}  # number of a message -> when it was published
-        for time, ends, number in sorted(_changes(trace, service, types)):
-            if ends:
-                del waiting[number]
-            else:
-                waiting[number] = time
-            level = Level(time, len(waiting), next(iter(waiting.values()), None))
-            if self.levels[-1][1:] != level[1:]:
-                if self.levels[-1].time == time:
-                    self.levels.pop()
-                self.levels.append(level)
+        for time, level in run._over_time(look).items():
+            if self.levels[-1][1:] != level:
+                self.levels.append(Level(min(time, run.end), *level))
 
     @property
     def most(self) -> Level:
@@ -58,28 +59,6 @@ class Backlog:
         levels = zip(self.levels, ends, strict=True)
         ages = [(end, end - level.since) for level, end in levels if level.since is not None]
         return max(ages, key=lambda age: age[1], default=(0, 0))
-
-
-def _changes(trace: Trace, service: str, types: set[str]) -> list[tuple[int, bool, int]]:
-    """The changes of a backlog as (time, is a commit, number of the message). An event counts from
-    its publish, and an extra copy that a fault made from when the broker stored it."""
-    published: dict[tuple[str, str], list[int]] = {}
-    for transfer in trace.traffic.transfers:
-        if transfer.reached_broker:
-            time = trace.journal[transfer.sent].time
-            place = transfer.envelope.topic, transfer.envelope.id
-            published.setdefault(place, []).append(time)
-    changes: list[tuple[int, bool, int]] = []
-    kept = kept_messages(trace, Flights(trace).stored).items()
-    mine = [(at, one) for (at, _, taker), some in kept if taker == service for one in some]
-    for number, (channel, (start, end, envelope, _)) in enumerate(mine):
-        if envelope.type in types:
-            times = published[channel, envelope.id]
-            sent = times and times[0] <= start  # otherwise it is an extra copy
-            changes.append((times.pop(0) if sent else int(start), False, number))
-            if end < inf:
-                changes.append((int(end), True, number))
-    return changes
 
 
 def _event_types(run: Run, service: str) -> set[str]:

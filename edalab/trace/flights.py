@@ -41,8 +41,7 @@ class Flight(NamedTuple):
 
 
 class Flights:
-    """All flights of a trace, in `every`. `stored` maps (channel, message id) to the times (ms) at which the broker
-    stored each copy."""
+    """All flights of a trace, in `every`."""
 
     def __init__(self, trace: Trace):
         self._traffic, self._journal = trace.traffic, trace.run.journal
@@ -57,10 +56,6 @@ class Flights:
                 self._delays[fault.point].append(fault.lasts(DELAY))
         messages = [transfer for transfer in self._traffic.transfers if not transfer.question]
         publishes = [flight for transfer in messages for flight in self._publishes(transfer)]
-        self.stored: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for flight in publishes:
-            if not flight.stopped:
-                self.stored[flight.envelope.topic, flight.envelope.id].append(flight.end)
         self.every = [*publishes, *ways]
 
     def _publishes(self, transfer: Transfer) -> Iterator[Flight]:

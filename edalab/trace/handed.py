@@ -1,4 +1,4 @@
-"""When each message was handed to a service: which ones lie behind it, and when the others come."""
+"""When each message was handed to a service, and when one that waits comes."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -8,11 +8,6 @@ from typing import Any, NamedTuple
 from ..sim.clock import DELIVER
 from ..text import seconds
 from .spans import Trace
-from .waiting import Kept, name_of
-
-_KINDS = {"deliver": "handed", "handle": "handed", "retry": "retry"}
-_KINDS |= dict.fromkeys(("commit", "done"), "handled")
-_GO_BACK = ("crash", "takeover", "rewind")  # a service reads again from what it has committed
 
 
 class Next(NamedTuple):
@@ -30,41 +25,38 @@ class Next(NamedTuple):
 
 
 class Handed:
-    """What the record says of each message that a broker kept: when it was handed over, failed and was handled."""
+    """The steps at which each message was handed to a service or failed there. The name of a message is its id in a
+    queue, or else (service, topic, partition, offset)."""
 
     def __init__(self, trace: Trace):
-        self._steps: dict[Any, list[tuple[int, str, str]]] = defaultdict(list)
-        self._back: dict[str, list[int]] = defaultdict(list)  # service -> when it went back
+        self._steps: dict[Any, list[tuple[int, bool, str]]] = defaultdict(list)
+        self._queued: dict[str, list[tuple[int, int, str]]] = defaultdict(list)  # sent, handed, id
+        sent: dict[str, int] = {}
         for step in trace.journal:
-            if step.step in _GO_BACK:
-                self._back[step.service].append(step.time)
-            elif step.envelope and step.step in _KINDS and step.fault != "fenced":
-                name = name_of(step.service, step.partition, step.offset, step.envelope)
-                self._steps[name].append((step.time, _KINDS[step.step], step.service))
+            if step.step == "publish" and step.envelope:
+                sent.setdefault(step.envelope.id, step.time)
+            elif step.step in ("deliver", "handle", "retry") and step.envelope:
+                name: Any = step.envelope.id
+                if step.partition is not None:
+                    name = step.service, step.envelope.topic, step.partition, step.offset
+                elif name in sent and name not in self._steps:
+                    self._queued[step.service].append((sent[name], step.time, name))
+                self._steps[name].append((step.time, step.step == "retry", step.service))
 
-    def is_behind(self, kept: Kept, time: float) -> bool:
-        """Whether a service has handled a message of a log and not committed it. It lies before
-        the service again when that goes back."""
-        if isinstance(kept.name, str):  # of a queue, which hands it out again
-            return False
-        before, after = self._parted(kept, time)
-        if not before or before[-1][1] != "handled":
-            return False
-        back = self._back[kept.name[0]]
-        return not after or not any(before[-1][0] <= at <= time for at in back)
+    def next_of(self, service: str, waiting: list[Any], time: float) -> Next | None:
+        """When the first of some waiting messages, or of the commands that are due later, comes to a service."""
+        due = [name for sent, handed, name in self._queued[service] if sent <= time < handed]
+        nexts = (self._next(name, service, time) for name in (*waiting, *due))
+        return min(filter(None, nexts), default=None)
 
-    def next_of(self, kept: Kept, service: str, time: float) -> Next | None:
-        """When a message comes to a service that is not in its hands at a time (ms)."""
-        before, after = self._parted(kept, time)
-        comes = next((step for step in after if step[1] == "handed"), (inf, "", service))
-        if comes[2] != service:  # another one takes it from the queue
+    def _next(self, name: Any, service: str, time: float) -> Next | None:
+        steps = self._steps.get(name, [])
+        place = bisect_right(steps, time, key=lambda step: step[0])
+        before, after = steps[:place], steps[place:]
+        comes, _, to = next((step for step in after if not step[1]), (inf, False, service))
+        if to != service:  # another one takes it from the queue
             return None
         if before:
-            return Next(comes[0], "retried" if before[-1][1] == "retry" else "again")
-        waits = time + 3 * DELIVER < comes[0] < inf  # longer than its way may take
-        return Next(comes[0], "first") if waits else None
-
-    def _parted(self, kept: Kept, time: float) -> tuple[list, list]:
-        steps = self._steps.get(kept.name, [])
-        place = bisect_right(steps, time, key=lambda step: step[0])
-        return steps[:place], steps[place:]
+            return Next(comes, "retried" if before[-1][1] else "again")
+        waits = time + 3 * DELIVER < comes < inf  # longer than its way may take
+        return Next(comes, "first") if waits else None

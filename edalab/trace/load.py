@@ -5,7 +5,7 @@ from collections import Counter
 from functools import cached_property, partial
 from itertools import accumulate
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import Misuse, Unknown, listed, needed_for
 from ..model import Event
@@ -16,27 +16,6 @@ if TYPE_CHECKING:
     import pandas
 
 RATES = ("asked", "in_time", "too_late", "busy")  # counts per second
-
-
-class Wait(NamedTuple):
-    """The time (ms) that a question waits in line at a service. `end` is None if it waits until the run ends."""
-
-    service: str
-    start: int
-    end: int | None
-
-
-def in_line(trace: Trace) -> list[Wait]:
-    """The wait of each question for a worker, which ends when it is handled or lost."""
-    begun: dict[str, tuple[str, int]] = {}
-    found = []
-    for step in trace.journal:
-        id = step.envelope.id if step.envelope else ""
-        if step.step == "waiting":
-            begun[id] = step.service, step.time
-        elif id in begun and step.step in ("handle", "lost"):
-            found.append(Wait(*begun.pop(id), step.time))
-    return found + [Wait(*wait, None) for wait in begun.values()]
 
 
 class Load:
@@ -56,9 +35,15 @@ class Load:
         self.run, trace = run, Trace.of(run)
         self.times: dict[str, list[int]] = {name: [] for name in RATES}
         mine, in_time = set(), trace.answered
+        in_line: dict[str, int] = {}  # since when questions wait for a worker, by id
+        waits: list[tuple[int, int | None]] = []
         for number, step in enumerate(run.journal):
             id = step.envelope.id if step.envelope else ""
-            if step.step == "ask" and step.fault != "crash":
+            if step.step == "waiting" and step.service == service:
+                in_line[id] = step.time
+            elif step.step in ("handle", "lost") and id in in_line:
+                waits.append((in_line.pop(id), step.time))
+            elif step.step == "ask" and step.fault != "crash":
                 if trace.envelope(number).topic == service:
                     mine.add(id)
                     self.times["asked"].append(step.time)
@@ -76,7 +61,7 @@ class Load:
             for s in handled
         ]
         self.at_work = _levels(times)
-        self.waiting = _levels([(w.start, w.end) for w in in_line(trace) if w.service == service])
+        self.waiting = _levels([*waits, *((start, None) for start in in_line.values())])
         declared = run.system.services[service]
         self.workers = (declared.workers or 0) * declared.replicas  # 0: no limit
 

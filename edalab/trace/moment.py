@@ -1,33 +1,39 @@
 """The world of a run at any moment: the messages on their way, those that wait, and the services' states.
 
-The trace is read once into intervals with a start and an end, and a moment is looked up in
-them."""
+The messages on their way are read from the trace. For all else the run is played again, and the broker counts what
+waits."""
 
-from dataclasses import dataclass, field
+from bisect import bisect_right
 from typing import Any, NamedTuple
 
+from ..model import DeadLetter
+from ..sim.execution import Execution
+from ..sim.queues import Item, WorkQueue
+from ..sim.replicas import Replica
 from ..sim.run import Run
+from ..sim.services import ServiceRuntime
+from ..sim.topics import Reader
+from ..sim.world import World
 from .flights import Flight, Flights
 from .handed import Handed, Next
-from .load import in_line
-from .spans import Span, Trace
-from .waiting import kept_messages, name_of
+from .spans import Trace
 
 
-@dataclass(slots=True)
-class State:
+class State(NamedTuple):
     """A service at a moment. `down` and `paused` are numbers of replicas, `cut_from` are the senders from which alone
-    the service is cut off, `in_line` is how many questions wait for a worker, `lag` how many messages the service
-    has not yet committed or acknowledged, and `next` which of those that wait comes first."""
+    the service is cut off, and `handling` has a message type and the number of the replica for each handling. `in_line`
+    is how many questions wait for a worker, and `lag` how many messages the service has not yet committed or
+    acknowledged. `ahead` are names of messages that wait for it, and `next` says when the first of them comes."""
 
-    replicas: int = 1
-    down: set[int] = field(default_factory=set)
-    paused: set[int] = field(default_factory=set)
-    cut: bool = False
-    cut_from: set[str] = field(default_factory=set)
-    handling: list[Span] = field(default_factory=list)
-    in_line: int = 0
-    lag: int = 0
+    replicas: int
+    down: set[int]
+    paused: set[int]
+    cut: bool
+    cut_from: set[str]
+    handling: list[tuple[str, int]]
+    in_line: int
+    lag: int
+    ahead: list[Any]
     next: Next | None = None
 
 
@@ -41,59 +47,106 @@ class Moment(NamedTuple):
 
 
 class Moments:
-    """The moments of a run. `flights` and `outages` are those of the whole run, and every moment has
-    the same keys in `waiting`."""
+    """The moments of a run. `flights`, `outages` and `places` (the keys of `waiting`) are those of the whole run."""
 
     def __init__(self, run: Run):
-        self._run, self._trace = run, Trace.of(run)
-        flights = Flights(self._trace)
-        self.flights = sorted(flights.every, key=lambda flight: flight.start)
-        self.outages = [*self._trace.traffic.outages.values()]
-        more = {"join": 1, "leave": -1}
-        steps = [step for step in run.journal if step.step in more]
-        self._scaled = [(step.time, step.service, more[step.step]) for step in steps]
-        self.waiting = kept_messages(self._trace, flights.stored)
-        self._in_line, self._handed = in_line(self._trace), Handed(self._trace)
+        self._run, trace = run, Trace.of(run)
+        self.flights = sorted(Flights(trace).every, key=lambda flight: flight.start)
+        self.outages = [*trace.traffic.outages.values()]
+        self._handed, self._end = Handed(trace), _look(run._world)
+        self.places = self._end.waiting.keys()
+        self._first: tuple[float, Moment] | None = None
+        self._every: dict[int, Moment] = {}  # by time
+        self._times: list[int] = []
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), after all steps at that time."""
-        journal, declared = self._run.journal, self._run.system.services
-        services = {name: State(declared[name].replicas) for name in self._run.services}
-        for at, service, more in self._scaled:
-            services[service].replicas += more if at <= time else 0
-        for outage in _lasting(self.outages, time):
-            state = services[outage.service]
-            if outage.kind == "cut":
-                state.cut = True
-            elif outage.sender:
-                state.cut_from.add(outage.sender)
-            else:
-                (state.down if outage.kind == "down" else state.paused).add(outage.replica)
-        for wait in _lasting(self._in_line, time):
-            services[wait.service].in_line += 1
-        flights, in_hand = _lasting(self.flights, time)[::-1], set()  # latest first
-        for flight in flights:
-            if flight.kind == "deliver":
-                partition, offset = flight.place
-                in_hand.add(name_of(flight.target, partition, offset, flight.envelope))
-        for span in reversed(self._trace.spans):
-            step, last = journal[span.first], span.last
-            if step.time <= time and (last is None or time < journal[last].time):
-                services[span.service].handling.append(span)
-                in_hand.add(name_of(span.service, step.partition, step.offset, span.envelope))
-        waiting, handed = {}, self._handed
-        for place, messages in self.waiting.items():
-            kept, state = _lasting(messages, time), services[place[2]]
-            state.lag += len(kept)
-            left = [
-                one for one in kept if one.name not in in_hand and not handed.is_behind(one, time)
-            ]
-            waiting[place] = len(left)
-            nexts = filter(None, (handed.next_of(one, place[2], time) for one in left))
-            state.next = min(filter(None, (state.next, *nexts)), default=None)
-        return Moment(flights, waiting, services)
+        _, waiting, states = self._seen(time)
+        waiting = dict.fromkeys(self.places, 0) | waiting
+        flights = [one for one in self.flights if one.start <= time < one.end]
+        services = {
+            name: state._replace(next=self._handed.next_of(name, state.ahead, time))
+            for name, state in states.items()
+        }
+        return Moment(flights[::-1], waiting, services)  # the latest flight first
+
+    def _seen(self, time: float) -> Moment:
+        """The world at a time. The first time is often the only one, so the run is played no further."""
+        if time >= self._run.end:
+            return self._end
+        if self._first is None:
+            self._first = time, _look(self._run._replay(int(time)))
+        if self._first[0] == time:
+            return self._first[1]
+        if not self._every:
+            self._every = self._run._over_time(_look)
+            self._times = [*self._every]
+        return self._every[self._times[bisect_right(self._times, time) - 1]]
 
 
-def _lasting(things: list[Any], time: float) -> list[Any]:
-    """The things that last at a time, by their `start` and `end` (None: the end of the run)."""
-    return [one for one in things if one.start <= time and (one.end is None or time < one.end)]
+def _look(world: World) -> Moment:
+    """The world now, without the messages on their way."""
+    waiting, services = {}, {}
+    for name, service in world.services.items():
+        state = services[name] = _state(service)
+        for reader in service.readers:
+            if isinstance(reader, Reader):
+                number, first = _waiting_in_log(reader)
+                waiting[reader.log.name, reader.partition, name] = number
+                state.ahead.extend(first)
+        for queue in service.queues:
+            items = _waiting_in_queue(queue, service)
+            waiting[queue.name, None, name] = len(items)
+            again = (item.envelope.id for item in items if item.attempt or not state.handling)
+            state.ahead.extend(again)
+    return Moment([], waiting, services)
+
+
+def _waiting_in_log(reader: Reader) -> tuple[int, list[Any]]:
+    """How many messages wait in a partition, and the name of the first of them."""
+    delayed = reader.skip_fetch and not reader.failures  # on its way
+    begin = max(reader.position + (delayed or _is_in_hand(reader.execution)), reader.committed)
+    name = reader.service.name, reader.log.name, reader.partition, begin
+    number = reader.log.count_for(reader.service, reader.records[begin:])
+    return number, [name] * (number > 0)
+
+
+def _waiting_in_queue(queue: WorkQueue, service: ServiceRuntime) -> list[Item]:
+    """The messages that wait for a service in a queue. One in the hands of another service does not wait, and a
+    service takes only its own dead letters."""
+    fetched = (one for replica in queue.consumers for one in replica.in_flight())
+    in_hand = {one.item for one in fetched if _is_in_hand(one)}
+    return [
+        item
+        for item in queue.open
+        if not (item in in_hand or item.delayed)
+        and service.handler(item.envelope.type)
+        and (item.envelope.source == service.name or not isinstance(item.envelope, DeadLetter))
+    ]
+
+
+def _is_in_hand(execution: Execution | None) -> bool:
+    """Whether a message is handled, or on its way to a replica that a pause or a cut does not keep it from."""
+    if execution is None or execution.handler is not None:
+        return execution is not None
+    return not (execution.replica.paused or execution.replica.service.cut)
+
+
+def _state(service: ServiceRuntime) -> State:
+    replicas = service.replicas
+    fetched = (one for replica in replicas for one in Replica.in_flight(replica))  # not in line
+    return State(
+        replicas=len(service.serving),
+        down={replica.number for replica in replicas if not replica.up},
+        paused={replica.number for replica in replicas if replica.paused},
+        cut=service.cut,
+        cut_from={*service.cut_from},
+        handling=[
+            (one.envelope.type, one.replica.number)
+            for one in fetched
+            if one.handler is not None and not one.replica.paused
+        ],
+        in_line=service.in_line,
+        lag=service.lag,
+        ahead=[],
+    )

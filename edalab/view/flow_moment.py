@@ -57,8 +57,6 @@ class FlowMoments:
     def at(self, time: float) -> Picture:
         """The picture at a time (ms). From the end of the run on, it shows the whole run."""
         over, moment = time >= self.run.end, self._moments.at(time)
-        for state in moment.services.values():
-            state.handling = [s for s in state.handling if s.replica not in state.paused]
         whole = self._chart.scene
         scene = Scene(whole.width, whole.height, labels=[*self._words])
         self._draw_links(scene, time)
@@ -82,7 +80,7 @@ class FlowMoments:
             "ring: answer": any(flight.kind == "reply" for flight in flights),
             "diamond: again": any(flight.again for flight in flights),
             "struck ring: lost": any(flight.stopped for flight in flights),
-            "small box: partition or queue, with how many wait": self._moments.waiting,
+            "small box: partition or queue, with how many wait": self._moments.places,
             "thick edge: at work": True,
         }
         outages = dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
@@ -107,7 +105,7 @@ class FlowMoments:
     def _service(self, scene: Scene, name: str, state: State, crashes: int, time: float) -> Box:
         """Return the box of a service in its state, and write the words for that state."""
         box, replicas = self._chart.boxes[name], state.replicas
-        types = [span.envelope.type for span in state.handling]
+        types = [type for type, _ in state.handling]
         at_work = types[0] if len(types) == 1 else f"{len(types)} at work"
         joins = round(self.run.system.services[name].joins * 1000)
         calm = "struck service" if crashes and time >= self.run.end else "service"
@@ -137,7 +135,7 @@ class FlowMoments:
         """The rows of a channel: the name of each consumer group, and its keys in `waiting`. Services that
         take from the same queue compete, and form one group."""
         groups: dict[str, list[tuple]] = {}
-        for key in self._moments.waiting:
+        for key in self._moments.places:
             name, partition, service = key
             if channel in (f"topic {name}", f"queue {name}", f"dead letters {name}"):
                 groups.setdefault("" if partition is None else service, []).append(key)
@@ -255,5 +253,5 @@ def _part(name: str, state: State, what: str) -> str:
     apart = state.replicas > 1 and (state.down or state.paused)
     if not (there and apart) or what not in ("handling", "down", "paused"):
         return name if there else ""
-    numbers = sorted({getattr(one, "replica", one) for one in there})
-    return f"{name} (replica {', '.join(map(str, numbers))})"
+    numbers = {replica for _, replica in there} if what == "handling" else there
+    return f"{name} (replica {', '.join(map(str, sorted(numbers)))})"

@@ -1,4 +1,4 @@
-"""`lag(run, service)`: how many published events a service has not committed yet, and how old they are."""
+"""`lag(run, service)`: how many events of the broker a service has not committed yet, and how old they are."""
 
 from collections.abc import Iterable
 
@@ -18,9 +18,10 @@ HEIGHT, _BELOW = 84, 66  # px: height of a chart, and the gap to the next one
 
 
 def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
-    """A picture of the lag of a service over time: how many events were published to it that it has not
-    committed yet, and the age of the oldest one (the staleness). Outages of the service are marked.
-    Raises Misuse if the service subscribes to no event, and Unknown if there is no such service."""
+    """A picture of the lag of a service over time: how many events the broker has stored for it that it
+    has not committed yet, and the age of the oldest one since its publish (the staleness). Outages of
+    the service are marked. The broker counts while the run is played again. Raises Misuse if the service
+    subscribes to no event or the run cannot be played again, and Unknown if there is no such service."""
     check_run("lag", run)
     backlog = Backlog(run, service)
     scene, end, name = Scene(width, 0), max(run.end, 1), clean(service, 60)
@@ -31,7 +32,7 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     top.left = below.left = max(top.left, below.left)
     levels = [(moment(level.time), level.waiting) for level in backlog.levels]
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
-    title = f"lag of {name}: events published and not yet committed"
+    title = f"lag of {name}: events stored and not yet committed"
     room = draw_chart(scene, top, title, traces, words=False)
     traces = [below.line(_ages(backlog, end), "lag", "age of the oldest, s")]
     title = f"staleness of {name}: age of the oldest of them, in seconds"
