@@ -3,7 +3,6 @@
 from typing import Any
 
 from ..errors import Refused
-from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
 from . import lesson_09_shop as shop
@@ -22,11 +21,9 @@ def history(variant: int) -> dict[str, list[dict[str, Any]]]:
     return {"history": [{"line": at, "story": n, **line} for at, (n, line) in enumerate(told, 1)]}
 
 
-def decide(answer: Answer, variant: int) -> Anomaly | str:
-    if anomaly := paired(answer, 6, (GUARANTEES, REASONS)):
-        return anomaly
+def decide(pairs: list[tuple[str, str]], variant: int) -> Anomaly | str:
     stories, lines = shop.stories(variant), history(variant)["history"]
-    for n, (said, story) in enumerate(zip(answer.again or answer.last, stories, strict=True), 1):
+    for n, (said, story) in enumerate(zip(pairs, stories, strict=True), 1):
         guarantee, reason = story[:2]
         of_it = [line["line"] for line in lines if line["story"] == n]
         one, two = of_it[-2:] if reason == "a" else of_it[:2]
@@ -187,8 +184,9 @@ TRADE = explored(
 NAMES = {"Refused": Refused, "SalesCounted": SalesCounted}
 NAMES |= {cls.__name__: cls for cls in (*shop.LOOK.values(), *shop.SELL.values())}
 NAMES |= {"MovePieces": MovePieces, "PiecesMoved": PiecesMoved}
+SAW = paired(6, (GUARANTEES, REASONS), decide)
 EXERCISES = [
-    Exercise("09.1", "What each customer saw", "", decide, DECIDE_HINTS, figures=history),
+    Exercise("09.1", "What each customer saw", "", SAW, DECIDE_HINTS, figures=history),
     Exercise("09.2", "No older than before", "message, ctx", TELL, TELL_HINTS, NAMES),
     Exercise("09.3", "Shares that move", "message, ctx", TRADE, TRADE_HINTS, NAMES),
 ]

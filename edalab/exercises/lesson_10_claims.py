@@ -11,7 +11,6 @@ from ..errors import InvalidMessage, Misuse, listed, shown
 from ..model import Event
 from ..practice.answer import Answer
 from ..practice.exercise import Anomaly
-from ..practice.explained import paired
 from ..sim.run import Run
 from . import lesson_10_shop as shop
 
@@ -29,11 +28,8 @@ def changes(variant: int) -> dict[str, list[dict[str, Any]]]:
     return {"changes": [dict(zip(columns, row, strict=True)) for row in eight]}
 
 
-def sort_changes(answer: Answer, variant: int) -> Anomaly | str:
-    if anomaly := paired(answer, 8, (FIRST, REASONS)):
-        return anomaly
-    said = answer.again or answer.last
-    for n, ((first, reason), edit) in enumerate(zip(said, shop.edits(variant), strict=True), 1):
+def sort_changes(pairs: list[tuple[str, str]], variant: int) -> Anomaly | str:
+    for n, ((first, reason), edit) in enumerate(zip(pairs, shop.edits(variant), strict=True), 1):
         # A failure is reported before a false alarm.
         for backward, works in sorted(
             zip((True, False), FIRST[first], strict=True), key=lambda way: not way[1]

@@ -1,7 +1,6 @@
 """Exercises of lesson 11: what a crash leaves of two writes, a relay that meets a poison row, and two relays at once."""
 
 from ..errors import PublishFailed
-from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
 from ..sim import pause
@@ -16,10 +15,7 @@ from .lesson_11_shop import LineAdded, RowParked
 REASONS = list("abcde")
 
 
-def decide(answer: Answer, variant: int) -> Anomaly | str:
-    if anomaly := paired(answer, 6, (shop.OUTCOMES, REASONS)):
-        return anomaly
-    pairs = answer.again or answer.last
+def decide(pairs: list[tuple[str, str]], variant: int) -> Anomaly | str:
     for n, (said, story) in enumerate(zip(pairs, shop.stories(variant), strict=True), 1):
         outcome, run = shop.outcome(story), shop.one_order(story)
         if said == (outcome, story[-1]):
@@ -209,8 +205,9 @@ LEADERS = explored(
     until=16,
 )
 NAMES = {"LineAdded": LineAdded, "PublishFailed": PublishFailed}
+LEFT = paired(6, (shop.OUTCOMES, REASONS), decide)
 EXERCISES = [
-    Exercise("11.1", "What a crash leaves", "", decide, DECIDE_HINTS, figures=shop.cases),
+    Exercise("11.1", "What a crash leaves", "", LEFT, DECIDE_HINTS, figures=shop.cases),
     Exercise(
         "11.2", "A relay with a batch", "ctx", RELAY, RELAY_HINTS, NAMES | {"RowParked": RowParked}
     ),

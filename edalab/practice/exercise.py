@@ -147,8 +147,8 @@ def explored(
         return [partial(play, number) for number in range(len(workloads))]
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
-        if again := getattr(answer, "again", None):
-            timing, number, plan = again
+        if answer.again:
+            timing, number, plan = answer.again
             return Anomaly("", "", staged(answer, variant, timing)[number](plan))
         tried, struck = 0, set()
         for timing in (0, 1):

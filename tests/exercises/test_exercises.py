@@ -202,7 +202,7 @@ def correct_for(names: list[str], source: str, id: str) -> bool:
     """Whether an answer is correct with the figures of each of these learners."""
     with pytest.MonkeyPatch.context() as patched:
         for name in names:
-            patched.setattr(learner, "kept", learner.Kept(name=name).model_copy)
+            patched.setattr(learner, "saved_progress", learner.SavedProgress(name=name).model_copy)
             if not check(defined(source, id), id).correct:
                 return False
     return True
@@ -301,7 +301,9 @@ def tried(id: str, name: str, around) -> Anomaly | str:
     asked = exercise(id)
     answer = Answer(solution(id), asked.takes, asked.names)
     with answer.at_home_in(f"edalab.exercises.lesson_{id[:2]}"):
-        given = SimpleNamespace(function=around(answer.function), where_raised=lambda error: "")
+        given = SimpleNamespace(
+            function=around(answer.function), again=None, where_raised=lambda error: ""
+        )
         return asked.trial(given, learner.variant(name))
 
 
