@@ -8,7 +8,7 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import cut, simulate
 from ..sim.run import Run
-from . import lesson_00_shop as shop
+from . import lesson_00_system as shop
 
 HINTS = {
     "a customer is not answered": (

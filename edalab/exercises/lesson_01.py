@@ -5,7 +5,7 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
-from . import lesson_01_shop as shop
+from . import lesson_01_system as shop
 
 HINTS = {
     "given up": (

@@ -8,8 +8,8 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
-from . import lesson_02_shop as shop
-from .lesson_02_shop import AddressChanged, ChangeAddress, ContactChanged, Repeat
+from . import lesson_02_system as shop
+from .lesson_02_system import AddressChanged, ChangeAddress, ContactChanged, Repeat
 
 HINTS = {
     "a dead letter": (

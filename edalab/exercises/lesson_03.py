@@ -7,8 +7,8 @@ from ..errors import ConcurrencyError, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..store.event_store import EventStore
-from . import lesson_03_bank as bank
 from . import lesson_03_claims as claims
+from . import lesson_03_system as bank
 
 OURS = "AccountOpened MoneyDeposited MoneyWithdrawn WithdrawalRefused CheckFraud Withdraw balance"
 NAMES = {name: getattr(bank, name) for name in OURS.split()}

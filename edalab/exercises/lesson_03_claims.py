@@ -8,7 +8,7 @@ from ..store.event_store import EventStore
 from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
 from .general import no_slips
-from .lesson_03_bank import SUSPICIOUS, Withdraw
+from .lesson_03_system import SUSPICIOUS, Withdraw
 
 YES, NEVER = '{"ok":true}', float("inf")  # fraud's answer in the record
 DECISIONS = "MoneyWithdrawn", "WithdrawalRefused"

@@ -8,8 +8,8 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
-from . import lesson_04_bank as bank
 from . import lesson_04_claims as claims
+from . import lesson_04_system as bank
 
 NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter")}
 NAMES |= {"Unanswered": Unanswered}

@@ -6,7 +6,7 @@ from itertools import product
 from ..claims.claim import Claim
 from ..store.event_store import EventStore
 from .general import no_slips
-from .lesson_04_bank import EntryRecorded, entry
+from .lesson_04_system import EntryRecorded, entry
 
 
 def recorded(run) -> dict[str, list[int]]:

@@ -7,7 +7,7 @@ from ..practice.explained import explained
 from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_claims as claims
-from . import lesson_05_shop as tea
+from . import lesson_05_system as tea
 from .general import no_slips
 
 CLAIMS = {

@@ -2,7 +2,7 @@
 
 from ..claims.claim import Claim
 from ..errors import listed
-from .lesson_05_shop import DepositMoney, InventoryReserved, OrderEvent
+from .lesson_05_system import DepositMoney, InventoryReserved, OrderEvent
 
 
 def steps(run, service: str, step: str) -> list:

@@ -13,7 +13,7 @@ from ..practice.explained import explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
-from .lesson_06_shop import NAMES, in_memory, led_by, orders_of, placed, shop_of
+from .lesson_06_system import NAMES, in_memory, led_by, orders_of, placed, shop_of
 
 CLAIMS = {
     "raises": claims.no_slips,

@@ -2,7 +2,7 @@
 
 from ..claims.claim import Claim
 from .general import is_slip
-from .lesson_06_shop import PlaceOrder
+from .lesson_06_system import PlaceOrder
 
 
 def orders_of(run) -> dict[str, PlaceOrder]:

@@ -9,9 +9,9 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
-from . import lesson_07_shop as shop
+from . import lesson_07_system as shop
 from .lesson_07_claims import claims, lost_moves, miscounted, out_of_order, wrong_prices
-from .lesson_07_shop import PriceChanged, StockMoved
+from .lesson_07_system import PriceChanged, StockMoved
 
 HINTS = {
     "a dead letter": (

@@ -10,7 +10,7 @@ from ..claims.claim import Claim
 from ..model import Event
 from ..practice.exercise import nothing_dead
 from ..sim.run import Run
-from .lesson_07_shop import MoveStock, PriceChanged, StockMoved, start
+from .lesson_07_system import MoveStock, PriceChanged, StockMoved, start
 
 Mistakes = Iterator[tuple[str, str, str]]  # a name, a product, the evidence
 FAILING, ENDING = ("handle", "save"), ("ack", "commit")

@@ -6,8 +6,8 @@ from ..errors import PublishFailed, Refused, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim.run import Run
-from . import lesson_08_shop as shop
-from .lesson_08_shop import Charge, CheckCard, OrderPlaced, PaymentCharged
+from . import lesson_08_system as shop
+from .lesson_08_system import Charge, CheckCard, OrderPlaced, PaymentCharged
 
 # -- 08.1
 

@@ -5,9 +5,9 @@ from typing import Any
 from ..errors import Refused
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
-from . import lesson_09_shop as shop
+from . import lesson_09_system as shop
 from .lesson_09_claims import claims, wrong_answers, wrong_trades
-from .lesson_09_shop import MovePieces, PiecesMoved, SalesCounted
+from .lesson_09_system import MovePieces, PiecesMoved, SalesCounted
 
 # -- 09.1
 

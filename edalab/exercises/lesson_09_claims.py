@@ -10,7 +10,7 @@ from ..claims.claim import Claim
 from ..model import Message
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
-from . import lesson_09_shop as shops
+from . import lesson_09_system as shops
 
 Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
 # ms: a shop waits for 0.8 s, and it is enough to look every quarter of a second.

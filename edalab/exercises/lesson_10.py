@@ -3,7 +3,7 @@
 from ..practice.exercise import Exercise
 from ..practice.explained import paired
 from .lesson_10_claims import FIRST, REASONS, changes, read_stored, roll_out, sort_changes
-from .lesson_10_shop import OrderPlacedInEuros
+from .lesson_10_system import OrderPlacedInEuros
 
 NAMES = {"OrderPlacedInEuros": OrderPlacedInEuros}
 

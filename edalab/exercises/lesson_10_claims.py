@@ -12,7 +12,7 @@ from ..model import Event
 from ..practice.answer import Answer
 from ..practice.exercise import Anomaly
 from ..sim.run import Run
-from . import lesson_10_shop as shop
+from . import lesson_10_system as shop
 
 # -- 10.1
 

@@ -5,10 +5,10 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
 from ..sim import pause
 from ..text import counted
-from . import lesson_11_shop as shop
+from . import lesson_11_system as shop
 from .lesson_09_claims import claims
 from .lesson_11_claims import wrong_leaders, wrong_relay
-from .lesson_11_shop import LineAdded, RowParked
+from .lesson_11_system import LineAdded, RowParked
 
 # -- 11.1
 

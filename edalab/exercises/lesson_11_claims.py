@@ -9,7 +9,7 @@ from ..sim.steps import Step
 from ..text import counted
 from ..trace.faults import NOT_ARRIVED
 from .lesson_09_claims import Mistakes
-from .lesson_11_shop import AddLines, LineAdded, RowParked
+from .lesson_11_system import AddLines, LineAdded, RowParked
 
 MOST, ATTEMPTS = 10, 3  # rows in one run of the relay, and publishes of one row
 IN_A_RUN = 900  # ms: less than from one run of a relay to the next

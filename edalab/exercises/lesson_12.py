@@ -5,7 +5,7 @@ from typing import Any
 from ..errors import Busy, Refused, Unanswered, shown
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import letter_in, number_in, of_returned
-from . import lesson_12_shop as shop
+from . import lesson_12_system as shop
 from .lesson_09_claims import claims
 from .lesson_12_claims import wrong_decisions, wrong_redrives
 

@@ -6,7 +6,7 @@ from statistics import mean
 
 from ..errors import counted, listed
 from ..sim.run import Run
-from . import lesson_12_shop as shop
+from . import lesson_12_system as shop
 from .lesson_09_claims import steps
 
 Mistakes = Iterator[tuple[str, str]]  # a name, the evidence

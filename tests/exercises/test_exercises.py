@@ -19,7 +19,7 @@ from survivors import SURVIVORS
 from edalab import Misuse, read_table
 from edalab.errors import Unknown
 from edalab.exercises.lesson_03 import CORRECTED
-from edalab.exercises.lesson_06_shop import orders_of
+from edalab.exercises.lesson_06_system import orders_of
 from edalab.practice import check, enrol, figures, learner
 from edalab.practice.answer import Answer
 from edalab.practice.exercise import Anomaly, exercise, general_hints, of_lesson
