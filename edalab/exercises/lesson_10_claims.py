@@ -13,6 +13,7 @@ from ..practice.answer import Answer
 from ..practice.exercise import Anomaly
 from ..sim.run import Run
 from . import lesson_10_system as shop
+from .general import steps
 
 # -- 10.1
 
@@ -160,7 +161,7 @@ def _wrong_rollout(
 ) -> tuple[str, str, str | None] | None:
     """The first order that a service cannot write or read, or reads wrongly, or else the old field
     in the last message; and the story that shows it."""
-    sent = [step.envelope for step in run.journal if step.step == "publish" and step.envelope]
+    sent = [step.envelope for step in steps(run, "publish")]
     story = {envelope.data.order_id: envelope.correlation for envelope in sent}
     events = [envelope for envelope in sent if envelope.source == "orders"]
     wrote = {envelope.data.order_id: envelope.data for envelope in events}

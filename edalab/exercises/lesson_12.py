@@ -6,7 +6,7 @@ from ..errors import Busy, Refused, Unanswered, shown
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import letter_in, number_in, of_returned
 from . import lesson_12_system as shop
-from .lesson_09_claims import claims
+from .general import by_name, claims
 from .lesson_12_claims import wrong_decisions, wrong_redrives
 
 # -- 12.1
@@ -208,8 +208,8 @@ REDRIVE = explored(
         ),
     ),
 )
-ERRORS = {"Busy": Busy, "Refused": Refused, "Unanswered": Unanswered}
-MESSAGES = {cls.__name__: cls for cls in (shop.OrderPlaced, shop.ChargePayment, shop.GetHealth)}
+ERRORS = by_name(Busy, Refused, Unanswered)
+MESSAGES = by_name(shop.OrderPlaced, shop.ChargePayment, shop.GetHealth)
 WORKERS = of_returned(four_values, "not as asked for", calculated)
 EXERCISES = [
     Exercise("12.1", "How many workers", "", WORKERS, LITTLE_HINTS, figures=shop.rush),

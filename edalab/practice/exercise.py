@@ -19,7 +19,7 @@ from ..errors import (
     Unknown,
     listed,
 )
-from ..model import DeadLetter, Message, System
+from ..model import DeadLetter, System
 from ..sim import AnyFault, Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from ..sim.steps import Failure
@@ -100,16 +100,6 @@ def general_hints() -> dict[str, Hints]:
 
 
 # -- exercises that ask for a handler
-
-
-def nothing_dead(service: str, about: type[Message]) -> Claim:
-    """The claim that the learner's service makes no message a dead letter."""
-
-    return Claim("nothing is set aside as a dead letter", about=about)(
-        lambda run: [
-            step for step in run.journal if (step.service, step.step) == (service, "dead_letter")
-        ]
-    )
 
 
 def explored(

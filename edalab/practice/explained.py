@@ -12,13 +12,15 @@ from ..sim.run import Run
 from .answer import Answer
 from .exercise import TO_BE_JUDGED, Anomaly, Exercise, Hints, Trial
 
+Judge = Callable[[Any, int], Anomaly | str]  # of what was returned, and the variant
+
 
 def explained(
     id: str,
     title: str,
     value: tuple[str, range | tuple[float, float]],
     figures: Callable[[int], dict[str, Any]],
-    judge: Callable[[Any, int], Anomaly | str],
+    judge: Judge,
     reasons: dict[str, Callable[[Any, int], tuple[str, Run | None]] | None],
     hints: dict[str, Hints],
 ) -> Exercise:
@@ -47,11 +49,7 @@ def explained(
     return Exercise(id, title, "", trial, hints, figures=figures)
 
 
-def paired(
-    many: int,
-    words: Sequence[Iterable[str]],
-    judge: Callable[[list[tuple[str, str]], int], Anomaly | str],
-) -> Trial:
+def paired(many: int, words: Sequence[Iterable[str]], judge: Judge) -> Trial:
     """A trial of a function that returns `many` pairs of words, each from one list in `words`."""
 
     def read(returned: Any, name: str) -> list[tuple[str, ...]]:
@@ -72,9 +70,7 @@ def paired(
     return of_returned(read, "not as asked for", judge)
 
 
-def of_returned(
-    read: Callable[[Any, str], Any], anomaly: str, judge: Callable[[Any, int], Anomaly | str]
-) -> Trial:
+def of_returned(read: Callable[[Any, str], Any], anomaly: str, judge: Judge) -> Trial:
     """A trial that calls the function once and judges what `read(returned, name)` makes of its
     return value. If `read` raises ValueError, the form is wrong, which is an anomaly of this name."""
 

@@ -1,0 +1,154 @@
+"""The claims of lesson 01's exercises, on the letters that mail writes and how it asks accounts."""
+
+from typing import Any
+
+from ..claims.claim import Claim
+from ..errors import Unanswered
+from ..sim.run import Run
+from ..sim.steps import TOO_LATE
+from .general import claims, no_slips, steps
+from .lesson_01_system import UserRegistered, WriteLater
+
+HANDLING = 5  # seconds allowed for the handling of one message
+UNWRITTEN = "given up", "forgotten", "noted too early", "never written to"
+
+
+def registered(run: Run) -> dict[str, str]:
+    """The registered users with the addresses that they registered."""
+    return dict(run.rows("accounts", "select userId, email from users where email like '%@home'"))
+
+
+def letters(run: Run) -> list[tuple[str, str]]:
+    return run.rows("mail", "select userId, email from letters")
+
+
+def of_mail(run: Run) -> list[Any]:
+    """The steps of `mail` that concern a message."""
+    return [step for step in run.journal if step.service == "mail" and step.envelope]
+
+
+def unwritten(run: Run) -> list[tuple[str, str]]:
+    """For each user without a letter, why there is none, and the evidence."""
+    found = {user for user, _ in letters(run)}
+    if may_give_up(run):
+        found.update(step.envelope.data.userId for step in dead(run))
+    return [_why(run, user) for user in registered(run) if user not in found]
+
+
+def dead(run: Run) -> list[Any]:
+    return steps(run, "dead_letter", service="mail")
+
+
+def slips(run: Run) -> list[Any]:
+    return [each for each in run.failures if each.line and not isinstance(each.error, Unanswered)]
+
+
+def may_give_up(run: Run) -> bool:
+    """Whether `accounts` was down for longer than `mail` has to be patient."""
+    return any(str(fault).endswith(("for 18 s", "for 300 s")) for fault in run.faults)
+
+
+def _why(run: Run, user: str) -> tuple[str, str]:
+    """Why a user has no letter, from what `mail` did with the last message about that user."""
+    times, saved, last, message = 0, False, [], "none"
+    for step in of_mail(run):
+        if getattr(step.envelope.data, "userId", "") == user:
+            if step.step == "handle":
+                times, saved, last = times + 1, saved or "save" in last, []
+                message = f"{step.envelope.type} {step.envelope.id}"
+            last.append(step.step)
+    why = "noted too early" if times > 1 and (saved or "ask" not in last) else "never written to"
+    silent = "timeout" in last and "answer" not in last
+    if may_give_up(run) and (silent or message.startswith(WriteLater.__name__)):
+        why = "forgotten"
+    elif silent:  # a WriteLater that was sent would have arrived
+        why = "forgotten" if "publish" in last else "given up"
+    odd = "".join(f"; letters has {row}" for row in letters(run) if row[0] not in registered(run))
+    return why, f"nobody wrote to {user}; mail's last message about {user} was {message}{odd}"
+
+
+@Claim("accounts is given a pause between two questions", about=UserRegistered)
+def later_is_later(run):
+    """Messages that `mail` sends itself count as one. With two faults, one may double a message."""
+    silent, origin, soon, sent = {}, {}, [], False
+    for step in of_mail(run) if len(run.faults) < 2 else []:
+        cause = origin.get(step.envelope.causation, step.envelope.causation)
+        if step.step == "handle":
+            sent = False
+        elif step.step == "publish":
+            soon += [f"mail sends a second message in one call, at {step.time / 1000:g} s"] * sent
+            origin[step.envelope.id], sent = cause, True
+        elif step.step == "retry":  # the pause is the broker's
+            silent.pop(origin.get(step.envelope.id, step.envelope.id), None)
+        elif step.step == "timeout":
+            silent[cause] = step.time
+        elif step.step == "ask" and (waited := step.time - silent.get(cause, -500)) < 500:
+            soon.append(
+                f"mail asked again at {step.time / 1000:g} s, {waited / 1000:g} s after a time-out"
+            )
+    return soon
+
+
+@Claim("every letter goes to the address that was registered", about=UserRegistered)
+def address_as_registered(run):
+    due = registered(run)
+    return [
+        f"{user} registered {due.get(user)}, but the letter went to {email or 'no address'}"
+        for user, email in letters(run)
+        if due.get(user) != email
+    ]
+
+
+@Claim("nobody gets two letters", about=UserRegistered)
+def nobody_twice(run):
+    users = [user for user, _ in letters(run)]
+    return [f"{user} got {n} letters" for user in registered(run) if (n := users.count(user)) > 1]
+
+
+@Claim(f"no message is handled for longer than {HANDLING} s", about=UserRegistered)
+def nobody_is_held_up(run):
+    begun, long = {}, []
+    for step in of_mail(run):
+        message = step.envelope
+        if step.step == "handle":
+            begun[message.id] = step.time
+        elif step.step in ("commit", "ack", "retry", "dead_letter") and message.id in begun:
+            took = (step.time - begun.pop(message.id)) / 1000
+            if took > HANDLING:
+                long.append(f"mail was busy with {message.type} {message.id} for {took:g} s")
+    return long
+
+
+@Claim("nobody asks again after an answer", about=UserRegistered)
+def no_question_in_vain(run):
+    answered, again = set(), []
+    for step in of_mail(run):
+        if step.step == "handle":
+            answered.discard(step.envelope.id)
+        elif step.step == "answer" and step.detail != TOO_LATE:
+            answered.add(step.envelope.causation)
+        elif step.step == "ask" and step.envelope.causation in answered:
+            asked = f"mail asked {step.envelope.data} at {step.time / 1000:g} s"
+            again.append(f"{asked}, when it already had an answer")
+    return again
+
+
+@Claim("only accounts announces a registration", about=UserRegistered)
+def only_accounts_announces(run):
+    return [
+        f"mail publishes {step.envelope.data} at {step.time / 1000:g} s"
+        for step in steps(run, "publish", UserRegistered, service="mail")
+    ]
+
+
+CLAIMS = {
+    "raises": no_slips(UserRegistered),
+    **claims("everybody who registered gets a letter", UserRegistered, unwritten, UNWRITTEN),
+    "another address": address_as_registered,
+    "written to twice": nobody_twice,
+    "asked in vain": no_question_in_vain,
+    "announced by mail": only_accounts_announces,
+    "a dead letter": Claim("nothing is set aside as a dead letter", about=UserRegistered)(
+        lambda run: [] if may_give_up(run) and not slips(run) else dead(run)
+    ),
+}
