@@ -18,7 +18,7 @@ from .deploys import Deploys, Placed
 from .exploration import Exploration, Schedule, recorded
 
 _LEAST, _MOST = 16, 256  # schedules for an executor at once
-_YOUNG = 50_000  # new objects before a collection; by then most runs that made them have ended
+_YOUNG = 4_000  # objects: what a run leaves is freed before it has left the processor's caches
 _DEPLOYS_BUDGET = 1_000
 
 

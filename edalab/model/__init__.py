@@ -1,7 +1,7 @@
 """The declarations of a system: its messages, services, topics and queues."""
 
 from .determinism import foreign_call
-from .envelope import DeadLetter, Envelope, timestamp
+from .envelope import DeadLetter, Delivery, Envelope, timestamp
 from .messages import Command, Event, Message, Query, wire_copy
 from .registry import TURN, class_of, declared_in, message_types
 from .service import Handler, Service, Tick
@@ -11,6 +11,7 @@ __all__ = [
     "TURN",
     "Command",
     "DeadLetter",
+    "Delivery",
     "Envelope",
     "Event",
     "Handler",

@@ -34,15 +34,14 @@ class Envelope:
     correlation: Any  # the id of the message that began its chain; None for a tick
     causation: str | None
     depth: int  # the number of messages in its chain of causes
-    attempt: int | None = None  # set while it is handled
-    redrives: int = 0  # how often it was sent back from the dead letters
+    redrives = 0  # of one that was never sent back
 
-    def copied(self, attempt: int | None = None, read: Message | None = None) -> "Envelope":
+    def copied(self, attempt: int | None = None, read: Message | None = None) -> "Delivery":
         """A copy for a handler, with the number of the attempt and the data as the handler's class read them.
         Changes to its data affect no other reader."""
         data = self.data if read is None else read
         data = data if data is None else wire_copy(data)
-        return Envelope(
+        return Delivery(
             self.id, self.type, data, self.source, self.subject, self.topic, self.time,
             self.correlation, self.causation, self.depth, attempt, self.redrives,
         )  # fmt: skip
@@ -108,11 +107,19 @@ class Envelope:
         return f"<Envelope {self.id}: {self.data if self.data is not None else self.type}>"
 
 
-_FIELDS = [field.name for field in fields(Envelope)][:-2]  # attempt and redrives are not stored
+_FIELDS = [field.name for field in fields(Envelope)]
 
 
 @dataclass(slots=True, repr=False, eq=False)
-class DeadLetter(Envelope):
+class Delivery(Envelope):
+    """An envelope that is handed to a handler, or was sent back from the dead letters."""
+
+    attempt: int | None = None  # set while it is handled
+    redrives: int = 0  # how often it was sent back
+
+
+@dataclass(slots=True, repr=False, eq=False)
+class DeadLetter(Delivery):
     """A message that the service `source` gave up. Its handler sees the id, data and other attributes of that message.
 
     `reason` is the error's text, `attempts` the number of attempts, and `came_from` the message's topic or queue."""
@@ -125,10 +132,10 @@ class DeadLetter(Envelope):
     redriven: bool = False
     state: str = "waiting"  # later "redriven" or "handled"
 
-    def copied(self, attempt: int | None = None, read: Message | None = None) -> Envelope:
+    def copied(self, attempt: int | None = None, read: Message | None = None) -> Delivery:
         seen = self.died.copied(attempt, read)
         return replace(
-            self, **{field.name: getattr(seen, field.name) for field in fields(Envelope)}
+            self, **{field.name: getattr(seen, field.name) for field in fields(Delivery)}
         )
 
 

@@ -14,6 +14,13 @@ from .service import Handler, Service
 
 OVERFLOWS = ("reject", "drop-oldest")
 STARTS = ("earliest", "latest")
+_OPTIONS = {  # numbers, each with the least and the most
+    **dict.fromkeys(("deduplicates", "joins"), (0, 1_000_000_000)),  # seconds
+    **dict.fromkeys(("max_poll_interval", "retention", "ack_wait"), (0.001, 1_000_000_000)),
+    **dict.fromkeys(("partitions", "replicas", "workers"), (1, 1000)),
+    **dict.fromkeys(("max_attempts", "prefetch", "max_length"), (1, 1000)),
+    "waiting": (0, 1000),
+}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -90,25 +97,10 @@ class System:
 
         Any keyword redeclares the topic, with defaults for the others. A topic that is not declared has the
         defaults. Raises Misuse for a name that no topic may have."""
-        looked_up = partitions is confirms is deduplicates is max_poll_interval is None
-        looked_up = looked_up and max_bytes is retention is None
-        if looked_up and isinstance(name, str) and name in self.topics:
-            return self.topics[name]
-        partitions = 1 if partitions is None else partitions
-        _whole(f"topic {name!r}: partitions=", partitions)
-        self.queues.pop(channel_name(f"{self.name}.topic", name), None)
-        window = _seconds(f"topic {name!r}: deduplicates=", deduplicates or 0)
-        longest = max_poll_interval
-        if longest is not None:
-            longest = _seconds(f"topic {name!r}: max_poll_interval=", longest, 0.001)
-        if max_bytes is not None:
-            check_whole(f"topic {name!r}: max_bytes=", max_bytes)
-        if retention is not None:
-            retention = _seconds(f"topic {name!r}: retention=", retention, 0.001)
-        how = confirms is None or confirms, window, longest, max_bytes, retention
-        self.topics[name] = Topic(name, partitions, *how)
-        self.revision += 1
-        return self.topics[name]
+        return self._channel(
+            Topic, self.topics, self.queues, name, partitions=partitions, confirms=confirms, deduplicates=deduplicates,
+            max_poll_interval=max_poll_interval, max_bytes=max_bytes, retention=retention,
+        )  # fmt: skip
 
     def queue(
         self,
@@ -135,26 +127,26 @@ class System:
             "drop-oldest", which discards the message that has waited longest ("reject").
 
         Raises Misuse for a name that no queue may have."""
-        looked_up = max_attempts is ordered_by_key is ack_wait is prefetch is max_length is None
-        looked_up = looked_up and overflow is None
-        if looked_up and isinstance(name, str) and name in self.queues:
-            return self.queues[name]
-        max_attempts = 3 if max_attempts is None else max_attempts
-        _whole(f"queue {name!r}: max_attempts=", max_attempts)
-        self.topics.pop(channel_name(f"{self.name}.queue", name), None)
-        wait = _seconds(f"queue {name!r}: ack_wait=", 5 if ack_wait is None else ack_wait, 0.001)
-        many = 1 if prefetch is None else prefetch
-        _whole(f"queue {name!r}: prefetch=", many)
-        if max_length is not None:
-            _whole(f"queue {name!r}: max_length=", max_length)
         if overflow not in (None, *OVERFLOWS):
             raise Unknown("overflow", overflow, OVERFLOWS)
         if overflow and max_length is None:
             raise Misuse(f"queue {name!r}: overflow= goes with max_length=, such as max_length=100")
-        how = wait, many, max_length, overflow or "reject"
-        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key), *how)
+        return self._channel(
+            Queue, self.queues, self.topics, name, max_attempts=max_attempts, ordered_by_key=ordered_by_key,
+            ack_wait=ack_wait, prefetch=prefetch, max_length=max_length, overflow=overflow,
+        )  # fmt: skip
+
+    def _channel(self, kind: Any, here: dict, others: dict, name: str, **options: Any) -> Any:
+        """Declare a topic or a queue with the options that are given, or look one up where none is."""
+        given = {option: value for option, value in options.items() if value is not None}
+        if not given and isinstance(name, str) and name in here:
+            return here[name]
+        word = kind.__name__.lower()
+        _check_options(word, name, given)
+        others.pop(channel_name(f"{self.name}.{word}", name), None)
+        here[name] = kind(name, **given)
         self.revision += 1
-        return self.queues[name]
+        return here[name]
 
     def service(
         self,
@@ -181,33 +173,27 @@ class System:
 
         Any keyword redeclares the service, with defaults for the others. The service keeps its handlers. Raises
         Misuse for a name that no service may have, and for SQL that SQLite cannot run."""
-        given = (replicas, schema, joins, starts_at, workers, waiting)
-        looked_up = all(one is None for one in given)
+        options = {"replicas": replicas, "workers": workers, "waiting": waiting, "joins": joins}
+        given = {option: value for option, value in options.items() if value is not None}
+        looked_up = not given and schema is starts_at is None
         if looked_up and isinstance(name, str) and name in self.services:
             return self.services[name]
-        replicas = 1 if replicas is None else replicas
-        _whole(f"service {name!r}: replicas=", replicas)
-        if workers is not None:
-            _whole(f"service {name!r}: workers=", workers)
-        if waiting is not None:
-            _whole(f"service {name!r}: waiting=", waiting, 0)
-            if workers is None:
-                raise Misuse(
-                    f"service {name!r}: waiting= needs workers=, since without a limit nobody waits; write workers=4"
-                )
+        _check_options("service", name, given)
+        if waiting is not None and workers is None:
+            raise Misuse(
+                f"service {name!r}: waiting= needs workers=, since without a limit nobody waits; write workers=4"
+            )
         if _name("service", name) == "client":
             raise Misuse(
                 "the service 'client' is the outside world, played by the workload; choose another name"
             )
         _try_schema(name, schema)
         service = self.services.setdefault(name, Service(self, name))
-        if joins is not None:
-            joins = _seconds(f"service {name!r}: joins=", joins)
         if starts_at not in (None, *STARTS):
             raise Unknown("starts_at", starts_at, STARTS)
         if starts_at and joins is None:
             raise Misuse(f"service {name!r}: starts_at= goes with joins=, such as joins=10")
-        service.replicas, service.schema = replicas, schema or ""
+        service.replicas, service.schema = replicas or 1, schema or ""
         service.joins, service.starts_at = joins or 0, starts_at or "latest"
         service.workers, service.waiting = workers, waiting
         self.revision += 1
@@ -292,15 +278,19 @@ def _name(kind: str, name: object) -> str:
     return name
 
 
-def _whole(what: str, value: object, least: int = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1000:
-        raise Misuse(f"{what} takes a whole number from {least} to 1000, not {shown(value)}")
-
-
-def _seconds(what: str, value: object, least: float = 0) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1e9:
-        raise Misuse(f"{what} takes seconds from {least} to 1,000,000,000, not {shown(value)}")
-    return value
+def _check_options(kind: str, name: object, given: dict[str, Any]) -> None:
+    """Raise Misuse for a number that an option does not take."""
+    for option in filter(_OPTIONS.get, given):
+        value, (least, most) = given[option], _OPTIONS[option]
+        takes, types = "a whole number", int
+        if most > 1000:
+            takes, types = "seconds", int | float
+        if isinstance(value, bool) or not isinstance(value, types) or not least <= value <= most:
+            up_to = f"{most:,}" if most > 1000 else most
+            what = f"{kind} {name!r}: {option}= takes {takes} from {least} to {up_to}"
+            raise Misuse(f"{what}, not {shown(value)}")
+    if "max_bytes" in given:
+        check_whole(f"{kind} {name!r}: max_bytes=", given["max_bytes"])
 
 
 def _try_schema(service: str, schema: str | None) -> None:

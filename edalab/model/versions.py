@@ -1,7 +1,7 @@
 """Reading a message with another class than its writer's: the data are converted to JSON and upcast."""
 
 from contextlib import suppress
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import getitem
 from typing import Any
 
@@ -19,6 +19,7 @@ class NotUpcast(ValueError):
         self.version = version
 
 
+@lru_cache(maxsize=1_000)  # asked for each message that a run handles
 def differ(writer: type[Message], reader: type[Message]) -> bool:
     """Whether two classes with the same name on the wire are different forms of it. Classes with the same Python
     name and version count as one class that a cell declared again."""

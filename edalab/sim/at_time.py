@@ -18,7 +18,7 @@ class Timed:
     keeps_alive: ClassVar[bool] = False  # a run does not end before it
 
     def check(self, system: System) -> None:
-        raise NotImplementedError
+        _check_service(self, system)
 
     def strike(self, world: "World") -> bool:
         raise NotImplementedError
@@ -33,7 +33,7 @@ def check_name(what: str, name: object, kind: str = "service, such as 'payments'
         raise Misuse(f"{what} takes the name of a {kind}, not {shown(name)}")
 
 
-def check_service(fault: Any, system: System) -> None:
+def _check_service(fault: Any, system: System) -> None:
     """Raise Misuse if the fault's service does not belong to the system."""
     if fault.service == "client":
         services = listed(system.services)

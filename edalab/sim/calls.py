@@ -155,34 +155,27 @@ class Publish(Call):
 
     The handler does not wait inside a transaction, or for a topic that does not confirm."""
 
-    __slots__ = ("message", "after", "wait", "expires", "envelope", "channel", "tell")
+    __slots__ = ("message", "envelope", "channel", "tell")
     waits = False
+    after, wait = 0, True
     detail: str | None = None
 
-    def __init__(
-        self, execution, message, after: int = 0, wait: bool = True, expires: int | None = None
-    ):
+    def __init__(self, execution, message):
         Call.__init__(self, execution)
-        self.expires = expires
         self.message = message
-        self.after = after
-        self.wait = wait
 
     def begin(self) -> None:
         execution, message = self.execution, self.message
+        channel = execution.world.channel_of(message.__class__)
+        self._send_off(channel, execution.world.mint(execution, message, channel.name))
+
+    def _send_off(self, channel, envelope: Envelope) -> None:
+        """Send the envelope to its channel."""
+        self.channel, self.envelope, execution = channel, envelope, self.execution
         world, replica = execution.world, execution.replica
-        if isinstance(message, Envelope):
-            self.channel, envelope = self._sent_on(message)
-        else:
-            self.channel = world.channel_of(message.__class__)
-            envelope = world.mint(execution, message, self.channel.name)
-        self.envelope = envelope
-        if self.expires is not None:
-            self.channel.deadlines[envelope] = world.now + self.after + self.expires
         takes = PUBLISH if world.fixed_latencies else self._varied(replica)
-        refused = self.channel.max_bytes is not None and self.channel.refuses(envelope)
-        if replica.service.has_faults or refused:
-            in_vain = replica.service.cut or refused
+        if replica.service.careful:
+            in_vain = replica.service.cut or channel.refuses(envelope)
             fault = execution.fault_at("publish", envelope.type, in_vain)
             if fault is not None or in_vain:
                 self._struck(fault, takes)
@@ -192,10 +185,6 @@ class Publish(Call):
         )  # fmt: skip
         heappush(world.agenda, (world.now + takes, next(world.number), self._arrive, None))
         self._go_on()
-
-    def _sent_on(self, message: Envelope) -> tuple:
-        """The channel for a message that is in an envelope already, and its envelope there."""
-        return self.execution.world.channel_of(message.data.__class__), message.copied()
 
     def _varied(self, replica) -> int:
         """A random latency. A connection keeps its order, so a later publish does not arrive earlier."""
@@ -216,14 +205,8 @@ class Publish(Call):
 
     def _store(self, _=None) -> bool | None:
         """Store the message in its channel. Returns True if the channel is full and rejects it."""
-        if self.after:
-            self._after(self.after, self._store_later)
-        elif self.channel.append(self.envelope):
-            return self._rejected("" if self.tell else UNHEARD)
-
-    def _store_later(self, _) -> None:
         if self.channel.append(self.envelope):
-            self._rejected(UNHEARD)
+            return self._rejected("" if self.tell else UNHEARD)
 
     def _rejected(self, unheard: str) -> bool:
         actor, why = self.execution.replica.actor, f"{self.channel.name} is full{unheard}"
@@ -232,9 +215,13 @@ class Publish(Call):
 
     def _arrive(self, late) -> None:
         full = self._store()
-        if self.tell is not None:  # a late confirmation does not reach a service that is cut off
-            cut = late and self.execution.replica.service.cut
-            self.tell(self._failure(full) if full or cut else None)
+        if self.tell is None:
+            return
+        # A late confirmation does not reach a service that is cut off.
+        if full or (late and self.execution.replica.service.cut):
+            self.tell(self._failure(full))
+        else:
+            self.tell(None)
 
     def _failure(self, full: bool | None = None) -> PublishFailed:
         return PublishFailed(self.envelope.type, self.channel.name, bool(full))
@@ -288,3 +275,39 @@ class Publish(Call):
         return (
             f"ctx.{'send' if isinstance(data, Command) else 'publish'}({type(data).__name__}(...))"
         )
+
+
+class PublishAs(Publish):
+    """`ctx.publish` and `ctx.send` with options, or of a message that has its envelope.
+
+    after, expires: ms until it arrives, and from then on how long it may wait; None: for ever."""
+
+    __slots__ = ("after", "wait", "expires")
+
+    def __init__(self, execution, message, after: int = 0, wait=True, expires: int | None = None):
+        Publish.__init__(self, execution, message)
+        self.after, self.wait, self.expires = after, wait, expires
+
+    def begin(self) -> None:
+        if isinstance(self.message, Envelope):
+            self._send_off(*self._sent_on(self.message))
+        else:
+            super().begin()
+
+    def _send_off(self, channel, envelope: Envelope) -> None:
+        if self.expires is not None:
+            channel.expire(envelope, self.after + self.expires)
+        super()._send_off(channel, envelope)
+
+    def _sent_on(self, message: Envelope) -> tuple:
+        """The channel for a message that is in an envelope already, and its envelope there."""
+        return self.execution.world.channel_of(message.data.__class__), message.copied()
+
+    def _store(self, _=None) -> bool | None:
+        if not self.after:
+            return super()._store()
+        self._after(self.after, self._store_later)
+
+    def _store_later(self, _) -> None:
+        if self.channel.append(self.envelope):
+            self._rejected(UNHEARD)

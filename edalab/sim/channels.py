@@ -24,6 +24,12 @@ class Channel:
         most = self.max_bytes
         return most is not None and len(envelope.data.model_dump_json().encode()) > most
 
+    def expire(self, envelope: Envelope, after: int) -> None:
+        """Hand a message over only if that is within so many ms."""
+        self.deadlines[envelope] = self.world.now + after
+        for service in self.world.services.values():
+            service.careful = True
+
     def subscribe(self, service: ServiceRuntime) -> None:
         """Subscribe a service to this channel, unless it is subscribed already."""
         raise NotImplementedError

@@ -5,9 +5,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidMessage, shown, without_addresses
-from ..model import Command, DeadLetter, Envelope, Event, Message, Query
+from ..model import Command, DeadLetter, Delivery, Envelope, Event, Message, Query
 from .ask import Ask
-from .calls import All, Call, InProgress, Publish, Sleep
+from .calls import All, Call, InProgress, Publish, PublishAs, Sleep
 from .clock import milliseconds
 from .database import Transaction
 from .limits import NOTES_BETWEEN_LOOKS
@@ -45,9 +45,11 @@ class Context:
 
         Raises PublishFailed if the broker does not confirm. The event may then be stored or not. It does not wait
         inside `with ctx.database`, or for a topic with `confirms=False`."""
-        sent = event if isinstance(event, Event) else self._publishable(event, Event, "publish")
+        if wait and expires is None and isinstance(event, Event):
+            return Publish(self._execution, event)
+        sent = self._publishable(event, Event, "publish")
         late = None if expires is None else milliseconds(expires, "publish(expires=)")
-        return Publish(self._execution, sent, wait=wait, expires=late)
+        return PublishAs(self._execution, sent, wait=wait, expires=late)
 
     def send(
         self, command: Command | Envelope | str, after: float = 0, expires: float | None = None
@@ -62,7 +64,7 @@ class Context:
         Raises PublishFailed if the broker does not confirm."""
         sent = self._publishable(command, Command, "send")
         late = None if expires is None else milliseconds(expires, "send(expires=)")
-        return Publish(self._execution, sent, milliseconds(after, "send(after=)"), expires=late)
+        return PublishAs(self._execution, sent, milliseconds(after, "send(after=)"), expires=late)
 
     def ask(self, question: Query | Command, timeout: float = 1.0) -> Ask:
         """Ask another service, and wait for its answer, which is what its handler returns.
@@ -222,7 +224,7 @@ class Context:
         return execution.transaction or Transaction(execution.replica.service.database, execution)
 
     @property
-    def message(self) -> Envelope:
+    def message(self) -> Delivery:
         """The envelope of the message being handled: `.id`, `.correlation`, `.attempt` (from 1) and so on."""
         execution = self._in_service("message")
         assert execution.envelope is not None  # only the client handles no message

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import Misuse, shown
 from ..model import Service, System
-from .at_time import SECONDS, Timed, check_service
+from .at_time import SECONDS, Timed
 from .clock import milliseconds
 from .version import Version
 
@@ -59,7 +59,7 @@ class Deploy(Timed):
         return f"<{self}>"
 
     def check(self, system: System) -> None:
-        check_service(self, system)
+        super().check(system)
         if system.services[self.service].captures is not None:
             raise Misuse(f"{self}: a connector has no handlers to deploy")
         if self.start is None:

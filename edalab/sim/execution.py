@@ -16,7 +16,7 @@ from ..errors import (
     without_addresses,
 )
 from ..model import Command, Envelope, Event, Handler, Tick
-from ..model.versions import read
+from ..model.versions import differ, read
 from .calls import Call, Killed
 from .context import Context
 from .database import Transaction
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MOST_UNAWAITED = 1_000  # calls of one execution at a time
 MOST_REVIVALS = 100
-_RAISED = (Busy, PublishFailed, Unanswered)
+_RAISED = frozenset((Busy, PublishFailed, Unanswered))
 
 
 class Execution:
@@ -56,7 +56,7 @@ class Execution:
     unawaited: Call | None = None
     dead = False  # its replica has crashed
     redeliver = False  # a queue hands the message out once more
-    unconfirmed = 0
+    unconfirmed: int | None = None  # there were none
     unpublished: PublishFailed | None = None  # why one of those failed
     outcome: tuple = ()  # (error, result) of a handler that ended before they were confirmed
     revivals = 0  # how often it continued after its replica had crashed
@@ -88,7 +88,7 @@ class Execution:
         data, arguments = self.envelope.data, ()
         if data is not None:  # of a tick
             writer, reader = data.__class__, handler.message  # pyrefly: ignore[missing-attribute]
-            if writer is not reader and self.world.differ(writer, reader):
+            if writer is not reader and differ(writer, reader):
                 try:
                     self.data = data = read(data, reader)
                 except Exception as error:  # of the learner's upcasters, too
@@ -145,9 +145,14 @@ class Execution:
         if self.dead:
             return
         if (
-            error is result is self.unawaited is self.transaction is None
-            and self.world.misuse is self.unpublished is None
-            and not self.unconfirmed
+            error
+            is result
+            is self.unawaited
+            is self.transaction
+            is None
+            is self.unconfirmed
+            is self.world.misuse
+            is None
         ):
             self.source.handled(self, None)
             return
@@ -168,13 +173,13 @@ class Execution:
 
     def expect_confirmation(self) -> Callable:
         """The callback for a confirmation that is not waited for. The handling ends after the last one."""
-        self.unconfirmed += 1
+        self.unconfirmed = (self.unconfirmed or 0) + 1
         return self._confirmed
 
     def _confirmed(self, error: PublishFailed | None) -> None:
         if self.dead or self.replica.holds(self._confirmed, error):
             return
-        self.unconfirmed -= 1
+        self.unconfirmed -= 1  # pyrefly: ignore[unsupported-operation]
         self.unpublished = self.unpublished or error
         if not self.unconfirmed and self.outcome:
             self._end(*self.outcome)
@@ -199,7 +204,7 @@ class Execution:
     def fault_at(self, step: str, message: str, ineffective: bool = False) -> Fault | None:
         """Count a visit to a point of this service. Returns the fault that strikes there, or None."""
         service = self.replica.service
-        if not service.has_faults:
+        if not service.careful:
             return None
         return self.world.plan.fault_at((service.name, step, message), ineffective)
 

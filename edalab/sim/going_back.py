@@ -1,22 +1,17 @@
 """Returns to an earlier time: a service's database is restored from a backup, or its group rewinds in its topics."""
 
-import re
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import Misuse
-from ..model import System
-from .at_time import SECONDS, Timed, check_name, check_service
+from .at_time import Timed, check_name
 from .changes import back_to
 from .clock import milliseconds
-from .logs import Log
+from .logs import DatedLog
 from .steps import WIDTH
 
 if TYPE_CHECKING:
     from .world import World
-
-_BACK = re.compile(rf"(restore|rewind) +([\w-]+) +to +{SECONDS} *s? +at +{SECONDS} *s")
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,9 +33,6 @@ class Back(Timed):
 
     def __str__(self) -> str:
         return f"{self.do} {self.service} to {self.to:.15g} s at {self.start:.15g} s"
-
-    def check(self, system: System) -> None:
-        check_service(self, system)
 
 
 class Restore(Back):
@@ -70,14 +62,13 @@ class Rewind(Back):
 
     def strike(self, world: "World") -> bool:
         since, back = round(self.to * 1000), False
-        logs = [log for log in world.channels.values() if isinstance(log, Log)]
-        every = [reader for log in logs for readers in log.readers for reader in readers]
-        for reader in every:
+        logs = [log for log in world.channels.values() if isinstance(log, DatedLog)]
+        every = [(log, reader) for log in logs for readers in log.readers for reader in readers]
+        for log, reader in every:
             if reader.service.name != self.service:
                 continue
-            log, partition = reader.log, reader.partition
-            first = bisect_left(log.times[partition], since)
-            offset = max(first, log.first_kept(partition))
+            partition = reader.partition
+            offset = max(log.first_since(partition, since), log.first_kept(partition))
             in_hand = reader.execution is not None and reader.execution.handler is not None
             if offset < reader.position + in_hand:
                 reader.go_back(offset)
@@ -103,11 +94,3 @@ def rewind(service: str, at: float, to: float = 0) -> Rewind:
     All messages since then that are still kept are handled again, after the message in hand. Queues are not
     affected. A run does not end before `at`. Raises Misuse if `to` is not before `at`."""
     return Rewind(service, to, at)
-
-
-def parse_back(text: str) -> Back | None:
-    """The restore or rewind of a text; None for any other text."""
-    if match := _BACK.fullmatch(text):
-        do, service, to, at = match.groups()
-        return {"restore": Restore, "rewind": Rewind}[do](service, float(to), float(at))
-    return None

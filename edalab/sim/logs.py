@@ -19,16 +19,10 @@ class Log(Channel):
         self.turn = 0
         self.max_bytes = topic.max_bytes
         self.interval = round((topic.max_poll_interval or 0) * 1000)
-        self.window = round(topic.deduplicates * 1000)
         self.retention = round((topic.retention or 0) * 1000)
-        self.times: list[list[int]] = [[] for _ in self.partitions]  # of storing, if they matter
-        self.dated = bool(self.retention) or world.plan.rewinds
-        self.stored: dict[str, int] = {}  # when each id was stored, if the topic deduplicates
 
     def append(self, envelope: Envelope) -> None:
         """Store a message at the next offset of its key's partition, or without a key of the next partition in turn."""
-        if self.window and self._is_stored(envelope):
-            return
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
         many = len(self.partitions)
@@ -40,34 +34,19 @@ class Log(Channel):
         else:  # crc32, not hash(): str hashes change from one process to the next
             partition = crc32(envelope.subject.encode()) % many
         self.partitions[partition].append(envelope)
-        if self.dated:
-            self.times[partition].append(self.world.now)
         for reader in self.readers[partition]:
             if not reader.engaged:
                 reader.wake()
 
-    def _is_stored(self, envelope: Envelope) -> bool:
-        """Whether a message with this id was stored within the window. If not, it counts as stored from now on."""
-        now, before = self.world.now, self.stored.get(envelope.id)
-        if before is None or now - before > self.window:
-            self.stored[envelope.id] = now
-            return False
-        since = f"stored {(now - before) / 1000:g} s ago"
-        self.world.record_step("deduplicated", (envelope.source, 1), envelope, detail=since)
-        return True
-
     def first_kept(self, partition: int) -> int:
         """The oldest offset that retention has not removed."""
-        if not self.retention:
-            return 0
-        return bisect_left(self.times[partition], self.world.now - self.retention)
+        return 0
 
     def grow(self, partitions: int) -> bool:
         """Increase the number of partitions to `partitions`, if that is more. Stored messages stay where they are."""
         groups, before = [reader.service for reader in self.readers[0]], len(self.partitions)
         for number in range(before, partitions):
             self.partitions.append([])
-            self.times.append([])
             self.readers.append([Reader(self, number, service, 0) for service in groups])
             detail = f"{self.name} partition {number}"
             for reader in self.readers[number]:
@@ -82,3 +61,37 @@ class Log(Channel):
             for number, readers in enumerate(self.readers):
                 start = self.first_kept(number) if late else len(self.partitions[number])
                 readers.append(Reader(self, number, service, start))
+
+
+class DatedLog(Log):
+    """A log that knows when each message was stored: it deduplicates, forgets, or is rewound to a time."""
+
+    def __init__(self, world, topic: Topic):
+        super().__init__(world, topic)
+        self.window = round(topic.deduplicates * 1000)
+        self.times: list[list[int]] = [[] for _ in self.partitions]  # by offset
+        self.stored: dict[str, int] = {}  # when each id was stored
+
+    def append(self, envelope: Envelope) -> None:
+        """Store a message, unless one with its id was stored within the window."""
+        now, before = self.world.now, self.stored.get(envelope.id)
+        if before is not None and now - before <= self.window:
+            since = f"stored {(now - before) / 1000:g} s ago"
+            self.world.record_step("deduplicated", (envelope.source, 1), envelope, detail=since)
+            return
+        if self.window:
+            self.stored[envelope.id] = now
+        super().append(envelope)
+        for times, records in zip(self.times, self.partitions, strict=True):
+            times += [now] * (len(records) - len(times))
+
+    def grow(self, partitions: int) -> bool:
+        self.times += [[] for _ in range(len(self.partitions), partitions)]
+        return super().grow(partitions)
+
+    def first_kept(self, partition: int) -> int:
+        return self.first_since(partition, self.world.now - self.retention) if self.retention else 0
+
+    def first_since(self, partition: int, time: int) -> int:
+        """The first offset that was stored at a time (ms) or later."""
+        return bisect_left(self.times[partition], time)

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
-from ..model import System, message_types
+from ..model import Service, System, message_types
 from .at_time import SECONDS
 from .deploy import Deploy, parse_deploy, with_deployed
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import AtTime, Skew, Window, parse_at_time
+from .windows import AtTime, Skew, parse_at_time
 
 AnyFault = Fault | Faults | AtTime | Deploy
 Struck = Fault | AtTime | Deploy
@@ -92,16 +92,23 @@ class Plan:
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.rewinds = any(window.do == "rewind" for window in self.windows)
         self.points = {point for point, _ in self.by_point}
+        places = [getattr(window, "service", None) for window in self.windows]  # None: of a topic
+        self.services = {*places, *(point[0] for point in self.points)}
+        self.everywhere = bool(self.rates) or None in places
 
     def _check_only_skew(self, fault: Skew) -> None:
         skews = [each for each in self.windows if isinstance(each, Skew)]
         if sum(each.service == fault.service for each in skews) > 1:
             raise Misuse(f"{fault}: the clock of {fault.service} is skewed already; give one skew")
 
-    def concerns(self, service: str) -> bool:
-        """Whether a fault may strike at this service. All other services run as in a run without faults."""
-        windows = {window.service for window in self.windows if isinstance(window, Window)}
-        return bool(self.rates) or service in windows | {point[0] for point in self.points}
+    def concerns(self, service: Service) -> bool:
+        """Whether something may come between two steps of this service: a fault, a bound or a late commit."""
+        if self.everywhere or service.name in self.services:
+            return True
+        topics, handlers = self.system.topics.values(), service.handlers.values()
+        return any(
+            one.max_bytes or one.retention or one.max_poll_interval for one in topics
+        ) or any(one.delivery == "at-most-once" or one.commit_every > 1 for one in handlers)
 
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
         """Count a visit to a point. Returns the fault that strikes at this visit, or None.

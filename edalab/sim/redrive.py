@@ -1,13 +1,12 @@
 """The redrive of a dead letter: it is published again, only for the service that gave it up."""
 
-from dataclasses import replace
 from typing import Any
 
-from .calls import Publish
+from .calls import PublishAs
 from .limits import MOST_ATTEMPTS
 
 
-class Redrive(Publish):
+class Redrive(PublishAs):
     """The call of `ctx.redrive`."""
 
     __slots__ = ("detail",)
@@ -22,7 +21,9 @@ class Redrive(Publish):
             what = f"{died.type} {died.id} of {message.source} is redriven again and again"
             world.endless(f"{what}, over {MOST_ATTEMPTS:,} times")
         channel = world.dead_letters.way_back(message)
-        return channel, replace(died, topic=channel.name, redrives=died.redrives + 1)
+        sent = died.copied()
+        sent.topic, sent.redrives = channel.name, died.redrives + 1
+        return channel, sent
 
     def _store(self, _=None) -> bool | None:
         full = super()._store()

@@ -2,7 +2,7 @@
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Command, Message, Query, Queue, Topic
-from .logs import Log
+from .logs import DatedLog, Log
 from .queues import WorkQueue
 
 
@@ -30,7 +30,9 @@ def channel_for(world, cls: type[Message]) -> WorkQueue | Log:
 def log_of(world, name: str) -> Log:
     """The log of a topic, made when it is first used."""
     if name not in world.channels:
-        world.channels[name] = Log(world, world.system.topics.get(name) or Topic(name))
+        topic = world.system.topics.get(name) or Topic(name)
+        dated = topic.deduplicates or topic.retention or world.plan.rewinds
+        world.channels[name] = (DatedLog if dated else Log)(world, topic)
     return world.channels[name]
 
 

@@ -29,7 +29,7 @@ class ServiceRuntime:
         # The version that at least one replica runs, and the one that all of them are to run.
         self.version = self.latest = Version(declaration)
         self.handlers = self.version.handlers  # by type, also those of earlier versions
-        self.has_faults = world.plan.concerns(name)
+        self.careful = world.plan.concerns(declaration)  # or else steps are taken together
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
         self.sequences: dict[str, int] = {}  # the last number of each, never taken back
@@ -38,6 +38,7 @@ class ServiceRuntime:
         self.cut_from: dict[str, int] = {}  # a sender -> when what it sends arrives again
         self.ahead = 0  # of the true time, in ms
         self.replicas = [self._replica(n + 1) for n in range(declaration.replicas)]
+        self.serving = [*self.replicas]  # those that have not left the group
         self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
         self.joins = round(declaration.joins * 1000)  # when its group joins
@@ -50,11 +51,6 @@ class ServiceRuntime:
     def up(self) -> bool:
         """Whether any replica is up."""
         return any(replica.up for replica in self.serving)
-
-    @property
-    def serving(self) -> list[Replica]:
-        """The replicas that have not left the group."""
-        return [replica for replica in self.replicas if not replica.left]
 
     @property
     def clock(self) -> int:
@@ -125,7 +121,7 @@ class ServiceRuntime:
 
     def next_up(self) -> Replica | None:
         """The replica that gets the next question. Replicas that are up take turns."""
-        up = [replica for replica in self.replicas if replica.up and not replica.left]
+        up = [replica for replica in self.serving if replica.up]
         if not up:
             return None
         up = [replica for replica in up if replica.next_version is None] or up
@@ -137,12 +133,14 @@ class ServiceRuntime:
 
     def scale(self, number: int) -> bool:
         """Change the number of replicas: new ones join the group, or the last ones leave it."""
-        serving, world = self.serving, self.world
-        for replica in serving[number:]:
+        before, world = len(self.serving), self.world
+        for replica in self.serving[number:]:
+            self.serving.remove(replica)
             replica.leave()
-        for _ in range(len(serving), number):
+        for _ in range(before, number):
             replica = self._replica(len(self.replicas) + 1)
             self.replicas.append(replica)
+            self.serving.append(replica)
             world.record_step("join", replica.actor)
             for queue in self.queues:
                 queue.consumers.append(replica)
@@ -151,7 +149,7 @@ class ServiceRuntime:
                 replica.fall_silent()
                 replica.silent_since = world.now - SESSION
         self.rebalance()
-        return number != len(serving)
+        return number != before
 
     def rebalance(self, _: None = None) -> None:
         """Assign partition p to live replica p mod n. A partition with a message in hand moves afterwards."""

@@ -110,7 +110,7 @@ class Ticking:
         world.tick_rows += 1
         if world.step_count() == self.before and not 0 < self.failures < MOST_FAILURES:
             self.stamp = self.before
-        elif len(world.agenda) == world.cancelled:
+        elif len(world.agenda) == len(world.cancelled):
             world.busy_ticks += 1
             if world.busy_ticks > MOST_BUSY_TICKS:
                 self._endless("always has something to do; give `until=`")

@@ -77,9 +77,8 @@ class Reader:
             detail = f"{self.log.name} partition {self.partition} from offset {self.position}"
             self.log.world.record_step("rewind", *where, detail=detail)
             self.committed, self.goes_back, self.attempts = self.goes_back, None, {}
-        self.epoch += 1
         self.position, self.uncommitted = self.committed, 0
-        self._reset()
+        self.restart()
 
     def go_back(self, offset: int) -> None:
         """Handle the messages from an offset on again, after the message in hand."""
@@ -118,33 +117,37 @@ class Reader:
 
     def deliver(self, execution: Execution) -> None:
         """Deliver and handle the message at the position."""
-        world, replica, handler = self.log.world, execution.replica, self.handler
-        if self.service.has_faults and not self._is_reached(execution):
+        careful = self.service.careful
+        if careful and not self._is_reached(execution):
             return
         offset = execution.offset = self.position
         execution.envelope = envelope = self.records[offset]
         execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
-        if self.log.retention and not self.skip_fetch and self._has_lost(execution):
+        if careful or self.skip_fetch:
+            self._deliver_with_care(execution, offset, attempt)
             return
-        if self.log.deadlines and not self.failures and self.log.has_expired(execution):
+        world, actor, partition = execution.world, execution.replica.actor, self.partition
+        now = world.now
+        world.record += (  # nothing can come between the two steps
+            now, "deliver", actor, envelope, partition, offset, attempt, None, None,
+            now, "handle", actor, envelope, partition, offset, attempt, None, None,
+        )  # fmt: skip
+        execution.run(self.handler)
+
+    def _deliver_with_care(self, execution: Execution, offset: int, attempt: int) -> None:
+        """Deliver and handle it where a fault, a bound or an early commit may come between."""
+        log, handler = self.log, self.handler
+        if log.retention and not self.skip_fetch and self._has_lost(execution):
+            return
+        if log.deadlines and not self.failures and log.has_expired(execution):
             self._has_committed(execution)
             self._advance(execution)
             return
         at_most_once = handler.delivery == "at-most-once"
-        interval = self.log.interval
-        if not (self.skip_fetch or self.service.has_faults or at_most_once or interval):
-            # No fault can strike, so both steps are recorded at once.
-            now, actor, partition = world.now, replica.actor, self.partition
-            world.record += (
-                now, "deliver", actor, envelope, partition, offset, attempt, None, None,
-                now, "handle", actor, envelope, partition, offset, attempt, None, None,
-            )  # fmt: skip
-            execution.run(handler)
-            return
         if not self.skip_fetch and not self._is_handed_over(execution, at_most_once):
             return
-        if interval:
-            execution.deadline = world.timer(interval, replica.evict, execution)
+        if log.interval:
+            execution.deadline = log.world.timer(log.interval, execution.replica.evict, execution)
         if at_most_once:
             prevented = execution.acknowledge("commit")
             if prevented is None:
@@ -158,15 +161,14 @@ class Reader:
 
     def _has_lost(self, execution: Execution) -> bool:
         """Whether the message was removed before this group read it. If so, continue at the first one left."""
-        first, log = self.log.first_kept(self.partition), self.log
-        places = range(self.position, first)
-        gone = [place for place in places if self.service.handler(self.records[place].type)]
+        handler, first = self.service.handler, self.log.first_kept(self.partition)
+        gone = [at for at in range(self.position, first) if handler(self.records[at].type)]
         if not gone:
             return False
         execution.attempt = None  # pyrefly: ignore[bad-assignment]
         for number, offset in enumerate(gone, 1):
             execution.offset, execution.envelope = offset, self.records[offset]
-            why = f"removed after {log.retention / 1000:g} s, {number} of {len(gone)}"
+            why = f"removed after {self.log.retention / 1000:g} s, {number} of {len(gone)}"
             execution.record_step("discarded", None, why)
         self._has_committed(execution)
         self._advance(execution)
@@ -226,22 +228,26 @@ class Reader:
 
     def handled(self, execution: Execution, _result: object) -> None:
         """Commit the offset, unless that was done before the handling."""
-        if execution.handler.delivery == "at-most-once":
+        if not (self.service.careful or self.failures or execution.epoch != self.epoch):
+            world, offset = execution.world, execution.offset
+            world.record += (
+                world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
+            )  # fmt: skip
+            self.position = self.committed = offset + 1
+            if self.attempts:
+                self._has_committed(execution)
+            self.engaged, self.execution = False, None
+            execution.replica.release(execution)
+            self.wake()
+        elif execution.handler.delivery == "at-most-once":
             execution.record_step("done")
             self._advance(execution)
         elif execution.handler.commit_every > 1 and not self._is_due(execution):
             execution.record_step("done")
             self.attempts[execution.offset] = execution.attempt  # it may be delivered again
             self._advance(execution)
-        elif self.service.has_faults or execution.epoch != self.epoch:
+        else:
             self._commit(execution)
-        else:  # no fault can strike
-            world, offset = self.log.world, execution.offset
-            world.record += (
-                world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
-            )  # fmt: skip
-            self._has_committed(execution)
-            self._advance(execution)
 
     def failed(self, execution: Execution, error: Exception) -> None:
         """Retry later, which blocks the partition, or dead-letter the message after the last attempt."""
@@ -267,8 +273,7 @@ class Reader:
             execution.deadline.cancel()
 
     def _is_due(self, execution: Execution) -> bool:
-        """Whether a handler that does not commit each message commits this offset now. (An old owner always tries
-        to, and is refused.)"""
+        """Whether this offset is committed now. (An old owner always tries to, and is refused.)"""
         self.uncommitted += 1
         idle = execution.offset + 1 == len(self.records)
         enough = self.uncommitted >= execution.handler.commit_every
@@ -284,12 +289,10 @@ class Reader:
         prevented = execution.acknowledge("commit", fenced)
         if prevented == "crash":
             return
-        if not fenced:
-            self.uncommitted = 0
         if prevented is None:
             self._has_committed(execution)
         elif not fenced:
-            self.attempts[execution.offset] = execution.attempt
+            self.uncommitted, self.attempts[execution.offset] = 0, execution.attempt
         self._advance(execution)
 
     def _advance(self, execution: Execution) -> None:

@@ -2,25 +2,20 @@
 (Those that go back in time are in going_back.py.)"""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import Misuse, Unknown, shown
 from ..model import System
 from ..model.numbers import check_whole
-from .at_time import SECONDS, Timed, check_name, check_service
+from .at_time import SECONDS, Timed, check_name
 from .clock import milliseconds
-from .going_back import Back, parse_back
+from .going_back import Back, restore, rewind
 from .routes import log_of
 
 if TYPE_CHECKING:
     from .world import World
-
-_PAUSE = re.compile(rf"pause +([\w-]+)(?:/(\d{{1,9}}))? +from +{SECONDS} *s? +to +{SECONDS} *s")
-_CUT = re.compile(rf"cut +([\w-]+)(?: +from +([\w-]+))? +from +{SECONDS} *s? +to +{SECONDS} *s")
-_REPARTITION = re.compile(rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
-_SCALE = re.compile(rf"scale +([\w-]+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
-_SKEW = re.compile(rf"skew +([\w-]+) +by +(-?){SECONDS} *s")
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +46,7 @@ class Window(Timed):
         return f"{self.do} {self.service}{replica}{sender} from {self.start:.15g} s to {self.end:.15g} s"
 
     def check(self, system: System) -> None:
-        check_service(self, system)
+        super().check(system)
         if self.from_ == self.service:
             raise Misuse(f"{self}: from_= takes another service, or 'client'")
         if self.from_ not in (None, "client", *system.services):
@@ -153,9 +148,6 @@ class Skew(Timed):
     def __str__(self) -> str:
         return f"skew {self.service} by {self.seconds:.15g} s"
 
-    def check(self, system: System) -> None:
-        check_service(self, system)
-
     def strike(self, world: "World") -> bool:
         world.services[self.service].ahead = ahead = round(self.seconds * 1000)
         detail = f"clock {abs(ahead) / 1000:g} s {'behind' if ahead < 0 else 'ahead'}"
@@ -192,7 +184,7 @@ class Scale(Timed):
         return f"scale {self.service} to {self.replicas} at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
-        check_service(self, system)
+        super().check(system)
         if self.replicas > 1000:
             raise Misuse(f"{self}: a service has at most 1,000 replicas")
 
@@ -213,21 +205,30 @@ def scale(service: str, replicas: int, at: float) -> Scale:
 AtTime = Window | Repartition | Skew | Scale | Back
 
 
+def _number(name: str) -> str:
+    return f"(?P<{name}>{SECONDS[1:-1]})"
+
+
+_SERVICE, _AT = r"(?P<service>[\w-]+)", rf" +at +{_number('at')} *s"
+_FROM_TO = rf" +from +{_number('start')} *s? +to +{_number('end')} *s"
+_BACK = rf" +{_SERVICE} +to +{_number('to')} *s?{_AT}"
+_TEXTS: dict[str, Callable[..., AtTime]] = {  # the groups are the arguments
+    rf"pause +{_SERVICE}(?:/(?P<replica>\d{{1,9}}))?{_FROM_TO}": pause,
+    rf"cut +{_SERVICE}(?: +from +(?P<from_>[\w-]+))?{_FROM_TO}": cut,
+    rf"repartition +(?P<topic>\S+) +to +(?P<partitions>\d{{1,9}}){_AT}": repartition,
+    rf"scale +{_SERVICE} +to +(?P<replicas>\d{{1,9}}){_AT}": scale,
+    rf"skew +{_SERVICE} +by +(?P<seconds>-?{SECONDS[1:-1]}) *s": skew,
+    rf"restore{_BACK}": restore,
+    rf"rewind{_BACK}": rewind,
+}
+_KINDS = dict.fromkeys(("service", "topic", "from_"), str)  # the others are seconds
+_KINDS |= dict.fromkeys(("replica", "partitions", "replicas"), int)
+
+
 def parse_at_time(text: str) -> AtTime | None:
     """The fault or change of a text; None for any other text."""
-    if match := _PAUSE.fullmatch(text):
-        service, replica, start, end = match.groups()
-        return pause(service, float(start), float(end), int(replica or 1))
-    if match := _CUT.fullmatch(text):
-        service, sender, start, end = match.groups()
-        return cut(service, float(start), float(end), sender)
-    if match := _REPARTITION.fullmatch(text):
-        topic, partitions, start = match.groups()
-        return repartition(topic, int(partitions), float(start))
-    if match := _SCALE.fullmatch(text):
-        service, replicas, start = match.groups()
-        return scale(service, int(replicas), float(start))
-    if match := _SKEW.fullmatch(text):
-        service, sign, seconds = match.groups()
-        return skew(service, float(sign + seconds))
-    return parse_back(text)
+    for pattern, make in _TEXTS.items():
+        if match := re.fullmatch(pattern, text):
+            words = {name: word for name, word in match.groupdict().items() if word}
+            return make(**{name: _KINDS.get(name, float)(word) for name, word in words.items()})
+    return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Endless, Hung, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, Service, System
 from ..model.messages import key_of, wire_copy
-from ..model.versions import clash, differ
+from ..model.versions import clash
 from ..model.wire import unfit_field
 from ..stuck import Watched
 from .capture import Capturing
@@ -38,15 +38,16 @@ if TYPE_CHECKING:
 class Timer:
     """An action on the agenda that can be cancelled. A cancelled one no longer keeps the run alive."""
 
-    __slots__ = ("world", "action", "argument", "live")
+    __slots__ = ("world", "number", "action", "argument", "live")
 
-    def __init__(self, world, action, argument):
-        self.world, self.action, self.argument, self.live = world, action, argument, True
+    def __init__(self, world, number, action, argument):
+        self.world, self.number, self.live = world, number, True
+        self.action, self.argument = action, argument
 
     def cancel(self) -> None:
         if self.live:
             self.live = False
-            self.world.cancelled += 1
+            self.world.cancelled.add(self.number)
 
     def fire(self, _) -> None:
         self.live = False
@@ -82,14 +83,13 @@ class World:
         self.agenda: list[tuple] = []  # (time, number, action, argument)
         self.background: list[tuple] = []  # ticks and windows, which do not keep the run alive
         self.number = count()
-        self.cancelled = 0
+        self.cancelled: set[int] = set()  # numbers of actions
         self.record: list = []  # flat, WIDTH values a step: tuples would take 1.5 times the memory and twice the time
         self.failures: list[Failure] = []
         self.misuse: Misuse | None = None
         self.types: dict[tuple[str, int], type[Message]] = {}
         self.warnings: list[str] = []
         self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
-        self.differ = cache(differ)
         self.channels: dict[str, Log | WorkQueue] = {}
         self.dead_letters = DeadLetters(self)
         self.unheard: Counter[str] = Counter()  # events without a handler, by type
@@ -128,8 +128,8 @@ class World:
 
     def timer(self, after: int, action, argument: Any = None) -> Timer:
         """Put an action on the agenda, `after` ms from now, that can be cancelled."""
-        timer = Timer(self, action, argument)
-        heappush(self.agenda, (self.now + after, next(self.number), timer.fire, timer))
+        timer = Timer(self, next(self.number), action, argument)
+        heappush(self.agenda, (self.now + after, timer.number, timer.fire, None))
         return timer
 
     def run(self, workload: Callable, until: float, max_steps: int) -> None:
@@ -138,23 +138,25 @@ class World:
         execution.coroutine = workload(Context(execution))
         self.schedule(0, execution.resume, None)
         agenda, background, record = self.agenda, self.background, self.record
+        cancelled = self.cancelled
         self.budget = budget = Budget(self, max_steps)
         at_once = 0
         values, actions = budget.values, budget.actions
         while True:
             heap = agenda
             if background:
-                left = len(agenda) > self.cancelled
+                left = len(agenda) > len(cancelled)
                 if not left and all(tick.idle() for tick in self.ticks):
                     break
                 if not left or background[0] < agenda[0]:
                     heap = background
                     self.busy_ticks = 0 if left else self.busy_ticks
-            elif not agenda:
+            try:
+                time, number, action, argument = heappop(heap)
+            except IndexError:
                 break
-            time, number, action, argument = heappop(heap)
-            if argument.__class__ is Timer and not argument.live:
-                self.cancelled -= 1
+            if cancelled and number in cancelled:
+                cancelled.discard(number)
                 continue
             if time != self.now:
                 if time > until:  # work is left: the run did not end by itself
@@ -220,8 +222,10 @@ class World:
         if depth > DEEPEST:
             chain = f"{cause.type} causes {type_name} (in {execution.where()}), a chain of over"
             self.endless(f"{chain} {DEEPEST:,} messages, each caused by the one before")
-        sender = service.name, subject, topic, self.now + service.ahead
-        return Envelope(id, type_name, message, *sender, correlation, causation, depth)
+        time = service.clock if service.ahead else self.now
+        return Envelope(
+            id, type_name, message, service.name, subject, topic, time, correlation, causation, depth
+        )  # fmt: skip
 
     def _carried(self, execution: Execution, message: Message) -> Message:
         """A copy of a message that could be changed in place. Raises Misuse if a change made it invalid."""

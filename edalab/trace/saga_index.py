@@ -17,7 +17,7 @@ from .identity import says_the_same
 from .saga import Saga, saga_types
 from .spans import Trace
 
-_UNFINISHED = SimpleNamespace(misuse=None, agenda=[None], cancelled=0)
+_UNFINISHED = SimpleNamespace(misuse=None, agenda=[None], cancelled=())
 
 
 class _Prefix(Run):

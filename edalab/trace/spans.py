@@ -181,7 +181,7 @@ class Trace:
     def ended(self) -> bool:
         """Whether the run ended because its agenda was empty."""
         world = self.run._world
-        return world.misuse is None and len(world.agenda) <= world.cancelled
+        return world.misuse is None and len(world.agenda) <= len(world.cancelled)
 
     def spans_of(self, name: str) -> list[Span]:
         """The spans of messages of a type."""
