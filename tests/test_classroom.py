@@ -32,9 +32,9 @@ def test_a_class_shows_which_exercise_which_anomaly_and_which_wrong_prediction(b
     ):
         own_file.unlink(missing_ok=True)
         enrol(name)
-        learner.keep_outcome("05.2", "not yet", "charged twice")
-        learner.keep_outcome("05.2", outcome, anomaly)
-        learner.keep_prediction(QUESTION, predicted, "twice")
+        learner.save_outcome("05.2", "not yet", "charged twice")
+        learner.save_outcome("05.2", outcome, anomaly)
+        learner.save_prediction(QUESTION, predicted, "twice")
         hand_in(folder=box)
     assert sorted(path.name for path in box.iterdir()) == [
         f"ada-{learner.variant('Ada')}.edalab.json",
@@ -100,7 +100,7 @@ def test_each_file_that_is_no_hand_in_is_told_why_and_what_to_do(box, own_file):
 
 
 def _sealed(changed: dict) -> str:
-    content = learner.Kept().model_dump() | changed
+    content = learner.SavedProgress().model_dump() | changed
     return json.dumps({**content, "seal": sys.modules["edalab.practice.classroom"]._seal(content)})
 
 
@@ -130,7 +130,7 @@ def test_forty_files_of_which_most_cannot_be_read_are_shown_in_a_few_lines(box):
 def test_two_of_one_name_are_told_apart_by_their_files(box, own_file):
     first = hand_in("Ada", box)
     first.rename(box / "ada.edalab (1).json")  # as a browser does
-    learner.keep_outcome("05.2", "correct", "")
+    learner.save_outcome("05.2", "correct", "")
     (box / "Ada_4711").mkdir()
     hand_in("Bob", box / "Ada_4711")
     hand_in("ADA", box)
@@ -169,10 +169,10 @@ def test_learners_hardly_ever_share_a_variant_and_nobody_has_that_of_no_name():
 
 
 def test_the_class_shows_with_whose_figures_an_answer_was_correct(box, own_file):
-    learner.keep_outcome("05.1", "correct", "")  # before enrolling
+    learner.save_outcome("05.1", "correct", "")  # before enrolling
     enrol("Ada")
-    learner.keep_outcome("05.2", "correct", "")
-    learner.keep_outcome("05.3", "not yet", "charged twice")
+    learner.save_outcome("05.2", "correct", "")
+    learner.save_outcome("05.3", "not yet", "charged twice")
     with pytest.raises(Misuse, match=r"enrolled as 'Ada'. Leave the name out, or enrol\('Ada L'\)"):
         hand_in("Ada L", box)
     ada, renamed = learner.variant("Ada"), learner.variant("Ada L")
@@ -184,7 +184,7 @@ def test_the_class_shows_with_whose_figures_an_answer_was_correct(box, own_file)
         "own": renamed, "05.1": 1, "05.2": ada, "05.3": "",
     }  # fmt: skip
     assert "correct with somebody else's figures: Ada L 05.2\n" in repr(room) + "\n"
-    learner.keep_outcome("05.2", "correct", "")
+    learner.save_outcome("05.2", "correct", "")
     hand_in("ada l", box)
     assert classroom(box).variants.loc["ada l", "05.2"] == renamed
     assert "somebody else" not in repr(classroom(box))
@@ -202,7 +202,9 @@ def test_a_progress_that_was_edited_by_hand_is_put_aside(own_file):
         own_file.write_text(
             f'{{"edalab": 1, "name": "Ada", "exercises": {exercises}, "predictions": {{}}}}'
         )
-        with pytest.warns(UserWarning, match="now called progress.damaged.json, and your progress"):
+        with pytest.warns(
+            UserWarning, match=r"now called progress.damaged\S*.json, and your progress"
+        ):
             assert progress().correct == 0
         assert not own_file.exists() and own_file.with_suffix(".damaged.json").exists()
 
@@ -212,7 +214,7 @@ def test_a_folder_that_cannot_be_written_to_costs_no_verdict(monkeypatch, tmp_pa
     with pytest.warns(
         UserWarning, match="progress.json cannot be written .*: your progress is not kept"
     ):
-        assert learner.keep_outcome("05.2", "not yet", "charged twice") == 1
+        assert learner.save_outcome("05.2", "not yet", "charged twice") == 1
 
 
 def test_a_file_that_may_not_be_read_costs_no_verdict(monkeypatch, own_file):
@@ -223,7 +225,7 @@ def test_a_file_that_may_not_be_read_costs_no_verdict(monkeypatch, own_file):
     for word in ("read_text", "write_text", "replace"):
         monkeypatch.setattr(Path, word, denied)
     with pytest.warns(UserWarning, match="cannot be written .Permission denied.: your progress"):
-        assert learner.keep_outcome("05.2", "not yet", "charged twice") == 1
+        assert learner.save_outcome("05.2", "not yet", "charged twice") == 1
 
 
 def test_who_hands_in_without_a_name_or_a_folder_is_told(box):
@@ -243,17 +245,17 @@ def test_who_hands_in_without_a_name_or_a_folder_is_told(box):
 def test_a_prediction_that_was_made_is_kept_with_the_fact(own_file):
     question = predict("How often is it charged?", ["once", "twice"], "once")
     question.against("twice")
-    assert learner.kept().predictions == {}  # nobody predicted
+    assert learner.saved_progress().predictions == {}  # nobody predicted
     question.value = "once"
     question.against("twice", "2 charges")
     fact = learner.Predicted(predicted="once", fact="twice")
-    assert learner.kept().predictions == {"How often is it charged?": fact}
+    assert learner.saved_progress().predictions == {"How often is it charged?": fact}
     assert repr(progress()).splitlines()[0].endswith("; 0 of 1 predictions came true")
 
 
 def test_progress_shows_each_exercise_that_there_is():
     for one in of_lesson("05")[:1]:
-        learner.keep_outcome(one.id, "correct", "")
+        learner.save_outcome(one.id, "correct", "")
         assert (
             progress().correct == 1
             and "●" in repr(progress())
@@ -264,6 +266,6 @@ def test_progress_shows_each_exercise_that_there_is():
 
 def test_nothing_is_kept_where_the_file_is_named_empty(monkeypatch, own_file):
     monkeypatch.setenv(learner.FILE, "")
-    monkeypatch.setattr(learner, "_in_memory", learner.Kept())
-    learner.keep_outcome("05.2", "correct", "")
-    assert not own_file.exists() and learner.kept().exercises["05.2"].outcome == "correct"
+    monkeypatch.setattr(learner, "_in_memory", learner.SavedProgress())
+    learner.save_outcome("05.2", "correct", "")
+    assert not own_file.exists() and learner.saved_progress().exercises["05.2"].outcome == "correct"

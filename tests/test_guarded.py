@@ -8,7 +8,7 @@ from test_apart import cell
 from test_check import ONE, right
 
 from edalab.claims.claim import Claim
-from edalab.exercises import lesson_00, lesson_00_shop
+from edalab.exercises import lesson_00, lesson_00_claims, lesson_00_system
 from edalab.practice import check, learner
 from edalab.practice.exercise import exercise
 
@@ -73,8 +73,8 @@ REACHED = [
     Claim.check.__code__ = (lambda self, run: run).__code__
 """),
     ("a customer is not answered", """
-    import edalab.exercises.lesson_00_shop as shop
-    shop.CLAIMS.clear()
+    import edalab.exercises.lesson_00_claims as claims
+    claims.CLAIMS.clear()
 """),
     ("EXERCISES.1.trial", """
     from edalab.practice.exercise import exercise
@@ -96,12 +96,12 @@ REACHED = [
 def test_an_answer_that_changes_its_judge_is_told_so_and_the_next_one_is_judged_as_ever(
     what, source
 ):
-    before = Claim.check, exercise("00.2").trial, {**lesson_00_shop.CLAIMS}
+    before = Claim.check, exercise("00.2").trial, {**lesson_00_claims.CLAIMS}
     answer = cell(f"async def cancel(command, ctx):{source}    return 'cancelled'\n")
     result = check(answer, "00.2")
     assert (result.outcome, result.anomaly) == ("not yet", "misuse"), result
     assert what in result.evidence and "by which edalab judges an answer" in result.evidence
-    assert before == (Claim.check, exercise("00.2").trial, lesson_00_shop.CLAIMS)
+    assert before == (Claim.check, exercise("00.2").trial, lesson_00_claims.CLAIMS)
     assert check(cell(NOTHING), "00.2").anomaly not in ("misuse", "")
 
 
@@ -153,10 +153,10 @@ def test_what_reads_frames_in_python_itself_is_no_attack(monkeypatch):
 
 
 def test_what_python_keeps_of_warnings_is_not_the_judge(monkeypatch):
-    monkeypatch.setattr(lesson_00_shop, "__warningregistry__", {"version": 1}, raising=False)
+    monkeypatch.setattr(lesson_00_system, "__warningregistry__", {"version": 1}, raising=False)
     answer = cell("""
 async def cancel(command, ctx):
-    import edalab.exercises.lesson_00_shop as shop
+    import edalab.exercises.lesson_00_system as shop
     shop.__warningregistry__ = {"version": 2}
     return "cancelled"
 """)

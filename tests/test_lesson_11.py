@@ -5,7 +5,7 @@ import lessons
 import pytest
 
 from edalab import Command, PublishFailed, System, explore, pause, restore, rewind, simulate
-from edalab.exercises import lesson_11_shop
+from edalab.exercises import lesson_11_system
 from edalab.exercises.lesson_11_claims import rows_of, wrong_relay
 from edalab.view import timeline
 
@@ -349,12 +349,12 @@ def test_a_run_of_the_exercise_may_end_with_the_news_and_the_row_is_tried_once_m
                 stuck.add(order_id)
                 done = "waiting", attempts + 1
                 if attempts == 2:
-                    await ctx.publish(lesson_11_shop.RowParked(id=id, order_id=order_id))
+                    await ctx.publish(lesson_11_system.RowParked(id=id, order_id=order_id))
                     done = "parked", 3
             with ctx.database as db:
                 db.execute("update outbox set state = ?, attempts = ? where id = ?", (*done, id))
 
-    system, people = lesson_11_shop.relay_of(relay, 0)
+    system, people = lesson_11_system.relay_of(relay, 0)
     for faults, often in ([], 3), (["fail orders.publish.RowParked"], 4):
         run = simulate(system, people, faults=faults, until=16)
         assert [*wrong_relay(run)] == []
@@ -387,7 +387,7 @@ def test_a_verdict_of_the_exercise_names_the_row_that_was_refused(lesson, later)
             with ctx.database as db:
                 db.execute("update outbox set state = ? where id = ?", (state, id))
 
-    run = simulate(*lesson_11_shop.relay_of(relay, 0), until=16)
+    run = simulate(*lesson_11_system.relay_of(relay, 0), until=16)
     [large] = [row for row in rows_of(run) if row.large]
     order, line = large.line
     why = f"and line {line} (row {large.id}) was refused"
@@ -397,6 +397,8 @@ def test_a_verdict_of_the_exercise_names_the_row_that_was_refused(lesson, later)
 
 
 def test_in_pictures_of_the_exercise_each_event_goes_somewhere():
-    pictures = [timeline(lesson_11_shop.one_order(story)).svg() for story in lesson_11_shop.STORIES]
+    pictures = [
+        timeline(lesson_11_system.one_order(story)).svg() for story in lesson_11_system.STORIES
+    ]
     assert not any("reached nobody" in picture for picture in pictures)
     assert any(">Placed o1<" in picture for picture in pictures)

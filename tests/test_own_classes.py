@@ -3,7 +3,7 @@ and so do functions of their own. What else has a name of the exercise's is told
 
 import pytest
 
-from edalab.exercises import lesson_03_bank
+from edalab.exercises import lesson_03_system
 from edalab.model import message_types
 from edalab.practice import check
 
@@ -177,9 +177,9 @@ def test_a_method_may_match_the_classes_of_the_message_it_is_given():
 
 def test_the_exercise_has_its_own_classes_back_afterwards():
     own = defined(LESSON_03, TOTALS["a dict by class"], ANSWER)
-    ours = lesson_03_bank.MoneyDeposited
+    ours = lesson_03_system.MoneyDeposited
     assert check(own["answer"], "03.1").correct
-    assert lesson_03_bank.MoneyDeposited is ours is not own["MoneyDeposited"]
+    assert lesson_03_system.MoneyDeposited is ours is not own["MoneyDeposited"]
     assert message_types()["MoneyDeposited"] is own["MoneyDeposited"]
 
 

@@ -1,10 +1,82 @@
-"""The anomalies that an answer to any exercise can have, and hints for them."""
+"""What the exercises of several lessons share: reading a run, claims, and hints for any answer."""
 
 import sqlite3
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+from zlib import crc32
 
 from ..claims.claim import Claim
-from ..errors import InvalidMessage
-from ..model import Message
+from ..errors import InvalidMessage, Unanswered
+from ..model import Command, Message
+from ..sim.run import Run
+
+Mistakes = Iterable[tuple[str, str]]  # a name, the evidence
+
+
+# -- systems
+
+
+def by_name(*things: Any) -> dict[str, Any]:
+    """Classes and functions by name, as an exercise takes those that an answer may use."""
+    return {thing.__name__: thing for thing in things}
+
+
+def mixed(things: Iterable, variant: int) -> list:
+    """The things, in an order that differs from learner to learner."""
+    return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
+
+
+def sent(*story: Command | float, pause: float = 0.0) -> Callable:
+    """A workload that sends commands, with a pause in seconds after each. A number is a pause, too."""
+
+    async def people(ctx):
+        for each in story:
+            if isinstance(each, Command):
+                await ctx.send(each)
+            if seconds := pause if isinstance(each, Command) else each:
+                await ctx.sleep(seconds)
+
+    return people
+
+
+async def until_answered(ctx, *questions) -> list:
+    """The answers to questions that are asked at once, each up to six times."""
+    answers = await ctx.all(*map(ctx.ask, questions))
+    for n, question in [*enumerate(questions)] * 5:
+        if isinstance(answers[n], Unanswered):
+            await ctx.sleep(0.1)
+            [answers[n]] = await ctx.all(ctx.ask(question))
+    return answers
+
+
+# -- reading a run
+
+
+def steps(run: Run, step: str, *kinds: type[Message], service: str = "") -> list[Any]:
+    """The steps of this name, of one service or of all, about messages of these classes or of any."""
+    found = [s for s in run.journal if s.step == step and service in ("", s.service)]
+    names = {kind.__name__ for kind in kinds}
+    return [s for s in found if s.envelope and s.envelope.type in names] if kinds else found
+
+
+def steps_and_data(run: Run, step: str, *kinds: type[Message]) -> list[tuple[Any, Any]]:
+    """The steps of this name about messages of these classes, each with the message's data."""
+    return [(s, s.envelope.data) for s in steps(run, step, *kinds)]
+
+
+def in_memory(run: Run, service: str) -> str:
+    """The first content of a replica's ctx.state, to end a sentence; "" if there never was any."""
+    for seconds in sorted({step.time / 1000 for step in run.journal if step.service == service}):
+        for replica in run.at(seconds).services[service].replicas:
+            if replica.state:
+                had = f"{service}/{replica.number} had ctx.state = {replica.state}"
+                return f"; at {seconds:g} s {had}"
+    return ""
+
+
+# -- mistakes
+
 
 SLIPS = AttributeError, NameError, LookupError, TypeError, sqlite3.OperationalError, InvalidMessage
 
@@ -24,6 +96,48 @@ def no_slips(about: type[Message]) -> Claim:
             if each.message and each.line and is_slip(each.error)
         ]
     )
+
+
+def nothing_dead(about: type[Message], service: str = "") -> Claim:
+    """The claim that a service makes no message a dead letter, or, without a name, none does."""
+    return Claim("nothing is set aside as a dead letter", about=about)(
+        lambda run: steps(run, "dead_letter", service=service)
+    )
+
+
+def claims(
+    sentence: str,
+    about: type[Message],
+    look: Callable[[Run], Mistakes],
+    names: Iterable[str],
+    service: str = "",
+) -> dict[str, Claim]:
+    """A claim for each named mistake that `look` finds; "a dead letter" is one of this service."""
+
+    @lru_cache(maxsize=1)  # all claims check the same run, each through its own observer
+    def mistakes(run: Run) -> list[tuple[str, str]]:
+        return [*look(run)]
+
+    def without(name: str) -> Claim:
+        if name == "a dead letter":
+            return nothing_dead(about, service)
+        return Claim(sentence, about=about)(
+            lambda seen: [evidence for found, evidence in mistakes(seen._run) if found == name]
+        )
+
+    return {name: without(name) for name in names}
+
+
+def misjudged(said: tuple[str, str], right: tuple[str, str], fine: str, other: str) -> str:
+    """The name of the mistake in a word and the letter of a reason; "" if both are right. `fine` is
+    the word for nothing wrong, and `other` the mistake of two other words."""
+    if said == right:
+        return ""
+    if said[0] == right[0]:
+        return "another reason"
+    if fine in (said[0], right[0]):
+        return "a false alarm" if fine == right[0] else "an anomaly is missed"
+    return other
 
 
 HINTS = {

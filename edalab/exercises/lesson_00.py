@@ -8,7 +8,9 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import cut, simulate
 from ..sim.run import Run
-from . import lesson_00_shop as shop
+from . import lesson_00_claims as claims
+from . import lesson_00_system as shop
+from .general import steps
 
 HINTS = {
     "a customer is not answered": (
@@ -126,7 +128,7 @@ def in_turn(seconds: float, variant: int) -> Run:
 
 
 def answered(run: Run) -> bool:
-    return not any(step.service == "client" and step.step == "timeout" for step in run.journal)
+    return not steps(run, "timeout", service="client")
 
 
 def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
@@ -148,8 +150,8 @@ def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
 def _the_slowest(seconds: float, variant: int) -> tuple[str, Run]:
     run = in_turn(seconds, variant)
     begun, done = (
-        [s.time / 1000 for s in run.journal if s.service in WORK and s.step == step]
-        for step in ("handle", "save")
+        [s.time / 1000 for s in steps(run, name) if s.service in WORK]
+        for name in ("handle", "save")
     )
     evidence = f"here mail begins at {begun[1]:g} s, after billing is done, at {done[0]:g} s"
     return f"(a) would mean that all three work at once; {evidence}", run
@@ -163,7 +165,7 @@ def _only_the_work(seconds: float, variant: int) -> tuple[str, Run]:
 
 def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
     run = in_turn(seconds + 0.01, variant)
-    own = sum(step.service == "orders" and step.step == "timeout" for step in run.journal)
+    own = len(steps(run, "timeout", service="orders"))
     evidence = f"here {own or 'none'} did, and Ada gives up"
     return f"(d) would mean that a question of orders went unanswered; {evidence}", run
 
@@ -172,9 +174,9 @@ def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
 
 
 CUT_OFF = [[cut("mail", 0, 5)], [cut(name, 0, 5) for name in shop.SUBSCRIBERS]]
-IN_ONE_PLACE = shop.CLAIMS | {"gone, and nobody heard of it": shop.gone_is_heard_of}
+IN_ONE_PLACE = claims.CLAIMS | {"gone, and nobody heard of it": claims.gone_is_heard_of}
 NO_BROKER = [[f"fail orders.publish.OrderCancelled #{nth}" for nth in range(1, 6)]]
-TELL = explored(shop.shop, shop.CLAIMS, alone=CUT_OFF + NO_BROKER)
+TELL = explored(shop.shop, claims.CLAIMS, alone=CUT_OFF + NO_BROKER)
 WRITE_ONCE = explored(shop.hearing_itself, IN_ONE_PLACE, alone=CUT_OFF)
 
 EXERCISES = [

@@ -5,7 +5,8 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
-from . import lesson_01_shop as shop
+from . import lesson_01_claims as claims
+from . import lesson_01_system as shop
 
 HINTS = {
     "given up": (
@@ -60,7 +61,7 @@ HINTS = {
     ),
     "others are held up": (
         "While your function waits, who handles the events behind this one?",
-        f"If you have no answer within {shop.HANDLING} s, your function has to end, but you must not forget the letter. Who could remind mail of it?",
+        f"If you have no answer within {claims.HANDLING} s, your function has to end, but you must not forget the letter. Who could remind mail of it?",
         "Ask once. If there is no answer, `await ctx.send(WriteLater(...), after=5)` and return. The same function gets that message later.",
     ),
 }
@@ -100,10 +101,10 @@ def asked(questions: int, variant: int) -> Run:
 def enough(questions: int, variant: int) -> Anomaly | str:
     run = asked(questions, variant)
     last = [step.time for step in run.journal if step.step == "ask"][-1] / 1000
-    if shop.unwritten(run):
+    if claims.unwritten(run):
         lost = f"is asked at {last:g} s and lost, as accounts is down for {outage(variant)} s"
         return Anomaly("too few questions", f"the last of {questions} {lost}", run)
-    if questions > 1 and not shop.unwritten(asked(questions - 1, variant)):
+    if questions > 1 and not claims.unwritten(asked(questions - 1, variant)):
         after = f"{questions - 1.5 + 2 ** (questions - 2):,.1f} s after the first one"
         evidence = f"mail has its answer before it asks question {questions}, {after}"
         return Anomaly("more than needed", evidence)
@@ -129,10 +130,10 @@ def _pauses_alone(questions: int, variant: int) -> tuple[str, Run]:
 
 # -- 01.2 and 01.3
 
-ALONG = {"others are held up": shop.nobody_is_held_up, "no pause": shop.later_is_later}
+ALONG = {"others are held up": claims.nobody_is_held_up, "no pause": claims.later_is_later}
 # In an outage of 18 s, `patiently` gives up, but a second question asked instead is answered.
-LETTER = explored(shop.two_users, shop.CLAIMS, shop.down(5), shop.down(18, 300))
-LATER = explored(shop.or_later, shop.CLAIMS | ALONG, shop.down(2), shop.down(60, 300))
+LETTER = explored(shop.two_users, claims.CLAIMS, shop.down(5), shop.down(18, 300))
+LATER = explored(shop.or_later, claims.CLAIMS | ALONG, shop.down(2), shop.down(60, 300))
 
 EXERCISES = [
     explained(

@@ -8,8 +8,10 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
-from . import lesson_02_shop as shop
-from .lesson_02_shop import AddressChanged, ChangeAddress, ContactChanged, Repeat
+from . import lesson_02_system as shop
+from .general import sent, steps
+from .lesson_02_claims import claims_of_copy
+from .lesson_02_system import AddressChanged, ChangeAddress, ContactChanged, Repeat
 
 HINTS = {
     "a dead letter": (
@@ -100,8 +102,7 @@ def late(variant: int) -> float:
 
 def corrected_after(seconds: float, variant: int) -> Run:
     """A run in which Ada corrects her address after a pause, and `shipping` stores what it gets."""
-    streets = [(0, "Elm Street"), (seconds, "Oak Street")]
-    ada = [(pause, ChangeAddress(customer="ada", address=street)) for pause, street in streets]
+    elm, oak = (ChangeAddress(customer="ada", address=f"{tree} Street") for tree in ("Elm", "Oak"))
 
     async def publish_twice(command, ctx):
         event = await shop.change(command, ctx)
@@ -116,17 +117,13 @@ def corrected_after(seconds: float, variant: int) -> Run:
     owner.handles(ChangeAddress)(publish_twice)
     owner.handles(Repeat)(repeat)
     again.service("shipping", schema=shop.ADDRESSES).on(AddressChanged)(as_it_comes)
-    return simulate(again, shop.sent(ada))
+    return simulate(again, sent(elm, seconds, oak))
 
 
 def breaking(seconds: float, variant: int) -> Run | None:
     """The run with this pause, if `shipping` handles an older version after a newer, or None."""
     run = corrected_after(seconds, variant)
-    handled = [
-        s.envelope.data.version
-        for s in run.journal
-        if (s.service, s.step) == ("shipping", "handle") and s.envelope
-    ]
+    handled = [s.envelope.data.version for s in steps(run, "handle", service="shipping")]
     return run if handled != sorted(handled) else None
 
 
@@ -202,7 +199,7 @@ LEFT, ASH, GONE, CONNELL, ELM = (f"lose customers.ack.ChangeAddress #{n}" for n 
 FIELDS = [f"lose customers.ack.ChangeContact #{n}" for n in (3, 6, 7)]
 KEEP = explored(
     shop.leaving,
-    shop.claims(AddressChanged, ADDRESS_HINTS),
+    claims_of_copy(AddressChanged, ADDRESS_HINTS),
     alone=[
         [LEFT, CONNELL, ELM],
         [ASH, ELM, "crash shipping.handle.AddressChanged #12"],
@@ -211,7 +208,7 @@ KEEP = explored(
 )
 MERGE = explored(
     shop.contacted,
-    shop.claims(ContactChanged, CONTACT_HINTS),
+    claims_of_copy(ContactChanged, CONTACT_HINTS),
     alone=[FIELDS, [*FIELDS, "crash shipping.handle.ContactChanged #11"]],
 )
 ADDRESS = {"AddressChanged": AddressChanged}

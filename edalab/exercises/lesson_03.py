@@ -7,12 +7,13 @@ from ..errors import ConcurrencyError, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..store.event_store import EventStore
-from . import lesson_03_bank as bank
 from . import lesson_03_claims as claims
+from . import lesson_03_system as bank
+from .general import by_name
 
 OURS = "AccountOpened MoneyDeposited MoneyWithdrawn WithdrawalRefused CheckFraud Withdraw balance"
 NAMES = {name: getattr(bank, name) for name in OURS.split()}
-NAMES |= {"EventStore": EventStore, "ConcurrencyError": ConcurrencyError, "Unanswered": Unanswered}
+NAMES |= by_name(EventStore, ConcurrencyError, Unanswered)
 HINTS = {
     "raises": (
         "What does the message say, and may this error leave your function?",

@@ -7,8 +7,8 @@ from ..model import Envelope
 from ..store.event_store import EventStore
 from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
-from .general import no_slips
-from .lesson_03_bank import SUSPICIOUS, Withdraw
+from .general import no_slips, steps
+from .lesson_03_system import SUSPICIOUS, CheckFraud, Withdraw
 
 YES, NEVER = '{"ok":true}', float("inf")  # fraud's answer in the record
 DECISIONS = "MoneyWithdrawn", "WithdrawalRefused"
@@ -16,8 +16,7 @@ DECISIONS = "MoneyWithdrawn", "WithdrawalRefused"
 
 def asked_for(run) -> dict[str, Envelope]:
     """The commands to withdraw, by id."""
-    sent = [step.envelope for step in run.journal if step.step == "publish"]
-    return {envelope.id: envelope for envelope in sent if envelope.type == "Withdraw"}
+    return {step.envelope.id: step.envelope for step in steps(run, "publish", Withdraw)}
 
 
 def replayed(run) -> Iterator[tuple[StoredEvent, int]]:
@@ -51,7 +50,7 @@ def one_decision(calls: float = NEVER) -> Claim:
 
     @Claim("each command has one decision", about=Withdraw)
     def decided_once(run):
-        ids = [step.envelope.id for step in run.journal if step.step == "handle"]
+        ids = [step.envelope.id for step in steps(run, "handle")]
         facts = {id: list[str]() for id in ids if ids.count(id) <= calls}
         for fact in decided(run, *DECISIONS):
             facts.get(fact.causation, []).append(fact.summary)
@@ -64,8 +63,8 @@ def one_decision(calls: float = NEVER) -> Claim:
 def unchecked(run, type: str) -> list[StoredEvent]:
     """The decisions of a type that were stored before fraud had agreed."""
     agreed = {}
-    for step in run.journal:
-        if step.step == "answer" and step.envelope.type == "CheckFraud" and step.detail == YES:
+    for step in steps(run, "answer", CheckFraud):
+        if step.detail == YES:
             about = step.envelope.causation, step.envelope.data.account, step.envelope.data.amount
             agreed.setdefault(about, to_microseconds(step.time / 1000, ""))
     return [
@@ -101,7 +100,7 @@ def turned_away(run) -> dict[str | None, str]:
 
 @Claim("nobody is refused because fraud is late", about=Withdraw)
 def not_for_silence(run):
-    late = {step.envelope.causation for step in run.journal if step.step == "timeout"}
+    late = {step.envelope.causation for step in steps(run, "timeout")}
     late &= {fact.causation for fact in unchecked(run, "WithdrawalRefused")}
     why = "ctx.ask gave up before fraud had answered"
     return [f"{refused}; {why}" for id, refused in turned_away(run).items() if id in late]
@@ -115,7 +114,7 @@ def not_turned_away(run):
 @Claim("nothing is set aside as a dead letter", about=Withdraw)
 def none_dead(run):
     errors = {one.message.id: one.error for one in run.failures if one.message}
-    dead = [step.envelope for step in run.journal if step.step == "dead_letter"]
+    dead = [step.envelope for step in steps(run, "dead_letter")]
     raised = "ended as a dead letter; the error of its last attempt was"
     return [f"{one.data} {raised} {type(errors[one.id]).__name__}" for one in dead]
 

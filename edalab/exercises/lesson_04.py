@@ -8,11 +8,11 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
-from . import lesson_04_bank as bank
 from . import lesson_04_claims as claims
+from . import lesson_04_system as bank
+from .general import by_name, sent
 
-NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter")}
-NAMES |= {"Unanswered": Unanswered}
+NAMES = by_name(bank.EntryRecorded, bank.EntriesAfter, Unanswered)
 NO_FAULT = (
     "No fault struck in this run. If you go through it with pen and paper, what are the table and the checkpoint after each entry?",
     "Is there a row for a new account, and does your SQL add to the balance that is there? What is the checkpoint after an entry?",
@@ -135,7 +135,7 @@ def restored(checkpoint: int, variant: int, faults: Sequence = ()) -> Run:
     for amount in amounts[1:]:
         kind = bank.Deposit if amount > 0 else bank.Withdraw
         story.append(kind(account="ada", amount=abs(amount)))
-    return simulate(system, bank.people(*story), faults=list(faults))
+    return simulate(system, sent(*story, pause=0.3), faults=list(faults))
 
 
 def goes_on(checkpoint: int, variant: int) -> Anomaly | str:

@@ -1,12 +1,13 @@
 """The claims of lesson 04's exercises, and, for a broken one, how often each entry was counted."""
 
+from collections.abc import Iterator
 from functools import reduce
 from itertools import product
 
 from ..claims.claim import Claim
 from ..store.event_store import EventStore
-from .general import no_slips
-from .lesson_04_bank import EntryRecorded, entry
+from .general import Mistakes, claims, no_slips, steps
+from .lesson_04_system import EntryRecorded, entry
 
 
 def recorded(run) -> dict[str, list[int]]:
@@ -22,27 +23,25 @@ def after_each(total_and_top: tuple[int, int], amount: int) -> tuple[int, int]:
     return total + amount, max(top, total + amount)
 
 
-def wrong_rows(run, kind: str) -> list[str]:
-    """Rows of `peaks` that differ from the sum of the entries for one reason: an entry counts
-    "twice", is "skipped", counts out of "order", or there is another difference ("drift")."""
+def wrong_rows(run) -> Iterator[tuple[str, str]]:
+    """The rows of `peaks` that differ from the sum of the entries, with one reason for each: an entry
+    counts "twice", is "skipped", counts out of "order", or there is another difference ("drift")."""
     found = run.rows("peaks", "select account, balance, highest from peaks")
-    rows, wrong = {account: row for account, *row in found}, []
+    rows = {account: row for account, *row in found}
     for account, amounts in recorded(run).items():
         should, row = reduce(after_each, amounts, (0, 0)), rows.pop(account, None)
         if row is None or tuple(row) != should:
             reason, what = _swapped(run, account) or _why(amounts, row, should)
-            if reason == kind:
-                has = f"{account}: {_in_words(row)}; should be {_in_words(should)}"
-                wrong.append(f"{has}; {what}")
-    if kind == "drift":
-        wrong += [f"there is a row of {account}, and no such account" for account in rows]
-    return wrong
+            has = f"{account}: {_in_words(row)}; should be {_in_words(should)}"
+            yield reason, f"{has}; {what}"
+    for account in rows:
+        yield "drift", f"there is a row of {account}, and no such account"
 
 
 def _swapped(run, account: str) -> tuple[str, str] | None:
     """Evidence that a balance was once above its highest, which no count of entries explains."""
     above = "select balance, highest from peaks where account = ? and balance > highest"
-    for seconds in (save.time / 1000 for save in steps(run, "save")):
+    for seconds in (save.time / 1000 for save in steps(run, "save", service="peaks")):
         for row in run.at(seconds).rows("peaks", above, (account,)):
             return "drift", f"at {seconds:g} s it was {_in_words(row)}"
 
@@ -86,51 +85,38 @@ def out_of_order(run) -> bool:
     return (first := positions(run, "handle")) != sorted(first)
 
 
-def steps(run, step: str) -> list:
-    return [s for s in run.journal if (s.service, s.step) == ("peaks", step)]
-
-
 def positions(run, step: str) -> list[int]:
     """The positions that `peaks` handled or asked for, without repetitions."""
-    data = [s.envelope.data for s in steps(run, step)]
+    data = [s.envelope.data for s in steps(run, step, service="peaks")]
     return list(dict.fromkeys(each.position for each in data if hasattr(each, "position")))
 
 
-@Claim("no entry counts twice", about=EntryRecorded)
-def not_twice(run):
-    return wrong_rows(run, "twice")
-
-
-@Claim("every entry counts", about=EntryRecorded)
-def not_skipped(run):
+def mistakes(run) -> Mistakes:
+    """The mistake that each wrong row shows, with what else speaks for it."""
     after = ", ".join(map(str, positions(run, "ask")))
-    asked = after and f"; peaks asked for the entries after {after}"
-    return [row + asked for row in wrong_rows(run, "skipped")]
+    for reason, row in wrong_rows(run):
+        if reason == "twice":
+            yield "applied twice", row
+        elif reason == "skipped":
+            if positions(run, "timeout"):
+                yield "unanswered", row
+            yield "skipped", row + (after and f"; peaks asked for the entries after {after}")
+        elif reason == "order" and out_of_order(run):
+            yield "overtaken", row
+        else:
+            yield "drift", row
 
 
-@Claim("entries count in their order", about=EntryRecorded)
-def in_order(run):
-    return wrong_rows(run, "order") if out_of_order(run) else []
-
-
-@Claim("the table agrees with its entries", about=EntryRecorded)
-def no_drift(run):
-    return wrong_rows(run, "drift") + ([] if out_of_order(run) else wrong_rows(run, "order"))
-
-
+WRONG_ROWS = "applied twice", "unanswered", "skipped", "overtaken", "drift"
 CLAIMS: dict[str, Claim] = {
     "published": Claim("only accounts publishes entries", about=EntryRecorded)(
-        lambda run: steps(run, "publish")
+        lambda run: steps(run, "publish", service="peaks")
     ),
     "raises": no_slips(EntryRecorded),
     "a dead letter": Claim("nothing is set aside as a dead letter", about=EntryRecorded)(
-        lambda run: [f"peaks gave up: {s.detail}" for s in steps(run, "dead_letter")]
+        lambda run: [
+            f"peaks gave up: {s.detail}" for s in steps(run, "dead_letter", service="peaks")
+        ]
     ),
-    "applied twice": not_twice,
-    "unanswered": Claim("no entry is lost for want of an answer", about=EntryRecorded)(
-        lambda run: wrong_rows(run, "skipped") if positions(run, "timeout") else []
-    ),
-    "skipped": not_skipped,
-    "overtaken": in_order,
-    "drift": no_drift,
+    **claims("the table agrees with its entries", EntryRecorded, mistakes, WRONG_ROWS),
 }

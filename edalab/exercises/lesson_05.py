@@ -2,28 +2,14 @@
 
 from functools import partial
 
-from ..practice.exercise import Anomaly, Exercise, explored, nothing_dead
+from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_claims as claims
-from . import lesson_05_shop as tea
-from .general import no_slips
+from . import lesson_05_system as tea
+from .general import by_name, steps
 
-CLAIMS = {
-    "raises": no_slips(tea.InventoryReserved),
-    "a dead letter": nothing_dead("payments", tea.InventoryReserved),
-    "charged twice": claims.charged_once,
-    "the books do not balance": claims.balanced,
-    "speaks of something else": claims.says_what_it_heard,
-    "two answers": claims.one_answer,
-    "shipped unpaid": claims.paid_before,
-    "never released": claims.released,
-    "paid, and never shipped": claims.paid_is_sent,
-    "refused with money enough": claims.not_turned_away,
-    "told twice": claims.told_once,
-    "shipped twice": claims.shipped_once,
-}
 SILENT = (
     "What do inventory and shipping wait for, and what was published about this order?",
     "Each order is either charged or refused, and payments publishes which of the two. For which orders does your function not do so? If it found a note, which one? If it only saves an event in a table, who publishes that?",
@@ -115,8 +101,7 @@ IN_THE_OUTBOX = HINTS | {
 }
 
 
-EVENTS = tea.InventoryReserved, tea.PaymentCharged, tea.PaymentRefused
-NAMES = {cls.__name__: cls for cls in EVENTS}
+NAMES = by_name(tea.InventoryReserved, tea.PaymentCharged, tea.PaymentRefused)
 THERE = "at payments or on the way there"
 
 
@@ -132,8 +117,8 @@ def redelivery(fault: Fault) -> bool:
 
 NO_SILENCE = f"{THERE} that lets payments publish"
 CRASH = [["crash payments.commit.InventoryReserved #1"]]  # the lesson's crash, tried first
-ONCE = explored(tea.shop_of, CLAIMS, alone=CRASH, only=(NO_SILENCE, redelivery))
-ANNOUNCED = explored(partial(tea.shop_of, late=True), CLAIMS, only=(THERE, at_payments))
+ONCE = explored(tea.shop_of, claims.CLAIMS, alone=CRASH, only=(NO_SILENCE, redelivery))
+ANNOUNCED = explored(partial(tea.shop_of, late=True), claims.CLAIMS, only=(THERE, at_payments))
 
 
 # -- 05.2
@@ -170,7 +155,7 @@ def enough(attempts: int, variant: int) -> Anomaly | str:
 
 def _published_at_once(attempts: int, variant: int) -> tuple[str, Run]:
     run = unpublished(attempts, variant)
-    at = claims.steps(run, "payments", "publish")[0].time / 1000
+    at = steps(run, "publish", service="payments")[0].time / 1000
     evidence = f"here it tried to publish at {at:g} s, and that failed"
     return f"(b) would let the first attempt publish nothing; {evidence}", run
 
@@ -183,7 +168,7 @@ def _kept_by_the_broker(attempts: int, variant: int) -> tuple[str, Run]:
 
 def _one_envelope(attempts: int, variant: int) -> tuple[str, Run]:
     run = unpublished(attempts, variant)
-    first, *_ = [step.envelope for step in claims.steps(run, "payments", "publish")]
+    first, *_ = [step.envelope for step in steps(run, "publish", service="payments")]
     saved = (
         f"here the outbox has one for {first.subject}, {first.id}, and each attempt tried that one"
     )

@@ -2,16 +2,13 @@
 
 from ..claims.claim import Claim
 from ..errors import listed
-from .lesson_05_shop import DepositMoney, InventoryReserved, OrderEvent
-
-
-def steps(run, service: str, step: str) -> list:
-    return [s for s in run.journal if (s.service, s.step) == (service, step)]
+from .general import no_slips, nothing_dead, steps
+from .lesson_05_system import DepositMoney, InventoryReserved, OrderEvent
 
 
 def orders(run) -> dict[str, OrderEvent]:
     """The orders that have reached `payments`."""
-    events = [step.envelope.data for step in steps(run, "payments", "handle")]
+    events = [step.envelope.data for step in steps(run, "handle", service="payments")]
     return {event.order_id: event for event in events if not isinstance(event, DepositMoney)}
 
 
@@ -43,7 +40,7 @@ def balanced(run):
             wrong.append(f"{amount} is charged for {order}, which costs {cost}")
         if order in known:
             should[known[order].customer] -= known[order].total
-    for save in steps(run, "payments", "save"):
+    for save in steps(run, "save", service="payments"):
         if isinstance(save.envelope.data, DepositMoney) and not save.fault:
             should[save.envelope.data.customer] += save.envelope.data.amount
     has = money(run)
@@ -57,7 +54,7 @@ def balanced(run):
 @Claim("payments publishes the order that it received", about=InventoryReserved)
 def says_what_it_heard(run):
     known, wrong = orders(run), []
-    for step in steps(run, "payments", "publish"):
+    for step in steps(run, "publish", service="payments"):
         published = dict(step.envelope.data)
         order = known.get(str(published.get("order_id")), {"order_id": "no such order"})
         for name, value in dict(order).items():
@@ -70,12 +67,12 @@ def says_what_it_heard(run):
 def _only_repeats_others(run) -> list[str]:
     """The handlings that publish known events of other orders, and nothing about their own."""
     wrong, known = [], set()
-    for order, steps in _handlings(run):
-        others = [step.envelope.subject for step in steps if step.envelope.id in known]
-        own = any(step.fault or step.envelope.subject == order for step in steps)
+    for order, published in _handlings(run):
+        others = [step.envelope.subject for step in published if step.envelope.id in known]
+        own = any(step.fault or step.envelope.subject == order for step in published)
         if order and others and not own:
             wrong.append(f"payments handled {order}, and published {listed(others)} again")
-        known.update(step.envelope.id for step in steps)
+        known.update(step.envelope.id for step in published)
     return wrong
 
 
@@ -94,19 +91,19 @@ def _handlings(run) -> list[tuple[str, list]]:
 def told_once(run):
     return [
         f"payments handled {order}, and published {n} events about it"
-        for order, steps in _handlings(run)
-        if (n := [s.envelope.subject for s in steps].count(order)) > 1 and not run.faults
+        for order, published in _handlings(run)
+        if (n := [s.envelope.subject for s in published].count(order)) > 1 and not run.faults
     ]
 
 
 @Claim("each order is shipped once", about=InventoryReserved)
 def shipped_once(run):
-    ordered = [s.envelope.subject for s in steps(run, "client", "publish")]
+    ordered = [s.envelope.subject for s in steps(run, "publish", service="client")]
     if len(set(ordered)) == len(ordered):  # so that graver mistakes are found first
         return []
     sent, wrong = in_table(run, "shipping", "parcels"), []
     for order in sorted({order for order in sent if sent.count(order) > 1}):
-        heard = [s.envelope for s in steps(run, "shipping", "handle")]
+        heard = [s.envelope for s in steps(run, "handle", service="shipping")]
         ids = sorted({envelope.id for envelope in heard if envelope.subject == order})
         wrong.append(f"shipping sent a parcel for {order} for each of the ids {listed(ids)}")
     return wrong
@@ -120,8 +117,8 @@ def paid_before(run):
         if order not in charged(run)
     ]
     # This needs a fault at the save, and run.at(...) is slow.
-    if any(save.fault for save in steps(run, "payments", "save")):
-        for save in steps(run, "shipping", "save"):
+    if any(save.fault for save in steps(run, "save", service="payments")):
+        for save in steps(run, "save", service="shipping"):
             order, seconds = save.envelope.subject, save.time / 1000
             if order not in charged(run.at(seconds)):
                 wrong.append(f"{order} was shipped at {seconds:g} s, and not charged by then")
@@ -140,7 +137,9 @@ def paid_is_sent(run):
 
 @Claim("an order is charged or refused, and never both", about=InventoryReserved)
 def one_answer(run):
-    arrived = [s for s in steps(run, "payments", "publish") if s.fault not in ("crash", "fail")]
+    arrived = [
+        s for s in steps(run, "publish", service="payments") if s.fault not in ("crash", "fail")
+    ]
     told = {(step.envelope.subject, step.envelope.type) for step in arrived}
     paid = charged(run)
     return [
@@ -169,3 +168,19 @@ def not_turned_away(run):
         for order, data in orders(run).items()
         if data.total <= had[data.customer] and order not in charged(run)
     ]
+
+
+CLAIMS = {
+    "raises": no_slips(InventoryReserved),
+    "a dead letter": nothing_dead(InventoryReserved, "payments"),
+    "charged twice": charged_once,
+    "the books do not balance": balanced,
+    "speaks of something else": says_what_it_heard,
+    "two answers": one_answer,
+    "shipped unpaid": paid_before,
+    "never released": released,
+    "paid, and never shipped": paid_is_sent,
+    "refused with money enough": not_turned_away,
+    "told twice": told_once,
+    "shipped twice": shipped_once,
+}

@@ -13,22 +13,8 @@ from ..practice.explained import explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
-from .lesson_06_shop import NAMES, in_memory, led_by, orders_of, placed, shop_of
+from .lesson_06_system import NAMES, in_memory, led_by, orders_of, placed, shop_of
 
-CLAIMS = {
-    "raises": claims.no_slips,
-    "never ends": claims.every_order_ends,
-    "shipped unpaid": claims.paid,
-    "shipped, and still in stock": claims.reserved,
-    "another end is announced": claims.announced_rightly,
-    "never refunded": claims.refunded,
-    "never released": claims.released,
-    "in another order": claims.in_order,
-    "undone, and never done": claims.nothing_needless,
-    "asked too often": claims.gives_up,
-    "cancelled, and nobody refused": claims.not_given_up,
-    "forward again": claims.no_way_forward,
-}
 UNREADY = (
     "Did your function ask for ShipOrder too early, or turn back after it had asked? What did the log say then?",
     "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
@@ -108,7 +94,7 @@ def delayed(seconds: float, variant: int, faults: Sequence = ()) -> Run:
     return simulate(shop, partial(placed, order=orders_of(variant)[0]), faults=list(faults))
 
 
-def in_doubt(seconds: float, variant: int) -> Anomaly | None:
+def left_by_a_late_message(seconds: float, variant: int) -> Anomaly | None:
     """The anomaly in the first run in which one late message leaves something behind, if any."""
     for fault in enumerate_faults(delayed(seconds, variant)):
         if fault.do == "delay" and fault.at.split(".")[1] in ("ask", "reply"):
@@ -124,9 +110,9 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
     shorter = round(seconds - 0.1, 1)
     if abs(seconds - 0.1 - shorter) > 1e-6:
         return Anomaly("not in steps of 0.1", f"{seconds:g} is between two steps")
-    if left_behind := in_doubt(seconds, variant):
+    if left_behind := left_by_a_late_message(seconds, variant):
         return left_behind
-    if in_doubt(shorter, variant) is None:
+    if left_by_a_late_message(shorter, variant) is None:
         return Anomaly("longer than needed", f"a time-out of {shorter:g} s is long enough, too")
     return f"{seconds:g} s survives every late question and answer, and {shorter:g} s does not"
 
@@ -150,14 +136,14 @@ def _no_slower(seconds: float, variant: int) -> tuple[str, Run]:
 # -- 06.2 and 06.3
 
 
-def _asked(in_doubt: bool, **faults) -> Trial:
+def _asked(shows_doubt: bool, **faults) -> Trial:
     def trial(answer: Answer, variant: int) -> Anomaly | str:
         def build(next_step: Callable, variant: int) -> tuple[System, list[Callable]]:
-            by = partial(led_by, next_step=next_step, in_doubt=in_doubt, answered=answered)
+            by = partial(led_by, next_step=next_step, shows_doubt=shows_doubt, answered=answered)
             return shop_of(by), [partial(placed, order=order) for order in orders_of(variant)]
 
         answered: dict[tuple, str] = {}
-        judged = explored(build, CLAIMS, **faults)(answer, variant)
+        judged = explored(build, claims.CLAIMS, **faults)(answer, variant)
         return judged if "two runs differ" in judged else _remembers(answer, answered) or judged
 
     return trial

@@ -1,14 +1,13 @@
 """The claims of lesson 06's exercises, on what the coordinator asks for."""
 
 from ..claims.claim import Claim
-from .general import is_slip
-from .lesson_06_shop import PlaceOrder
+from .general import is_slip, steps
+from .lesson_06_system import ENDS, PlaceOrder
 
 
 def orders_of(run) -> dict[str, PlaceOrder]:
     """The orders that were placed."""
-    sent = [s.envelope for s in run.journal if s.step == "publish"]
-    return {envelope.subject: envelope.data for envelope in sent if envelope.type == "PlaceOrder"}
+    return {s.envelope.subject: s.envelope.data for s in steps(run, "publish", PlaceOrder)}
 
 
 def steps_of(run) -> dict[str, list[str]]:
@@ -22,8 +21,8 @@ def steps_of(run) -> dict[str, list[str]]:
 
 def ends(run) -> dict[str, str]:
     """The end that the coordinator published for each order."""
-    sent = [s for s in run.journal if s.step == "publish" and s.fault not in ("crash", "fail")]
-    return {s.envelope.subject: s.envelope.type for s in sent if s.envelope.topic == "outcomes"}
+    sent = [s for s in steps(run, "publish", *ENDS.values()) if s.fault not in ("crash", "fail")]
+    return {s.envelope.subject: s.envelope.type for s in sent}
 
 
 def logs(run) -> dict[str, list[tuple[str, str]]]:
@@ -135,3 +134,19 @@ def not_given_up(run):
             why = counted and f", and it was turned back after {counted} (each step by itself)"
             wrong.append(f"nobody refused {order}{why}")
     return wrong
+
+
+CLAIMS = {
+    "raises": no_slips,
+    "never ends": every_order_ends,
+    "shipped unpaid": paid,
+    "shipped, and still in stock": reserved,
+    "another end is announced": announced_rightly,
+    "never refunded": refunded,
+    "never released": released,
+    "in another order": in_order,
+    "undone, and never done": nothing_needless,
+    "asked too often": gives_up,
+    "cancelled, and nobody refused": not_given_up,
+    "forward again": no_way_forward,
+}

@@ -1,17 +1,17 @@
 """Exercises of lesson 07: a busy key, events that replace or add up, and a gap that may remain."""
 
 from collections.abc import Callable
-from typing import Any
 from zlib import crc32
 
-from ..model import Event, System
+from ..model import System
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
-from . import lesson_07_shop as shop
-from .lesson_07_claims import claims, lost_moves, miscounted, out_of_order, wrong_prices
-from .lesson_07_shop import PriceChanged, StockMoved
+from . import lesson_07_system as shop
+from .general import by_name, steps
+from .lesson_07_claims import claims_of_products, lost_moves, miscounted, out_of_order, wrong_prices
+from .lesson_07_system import PriceChanged, StockMoved
 
 HINTS = {
     "a dead letter": (
@@ -121,14 +121,10 @@ def busy(variant: int) -> Run:
     return simulate(system, supplier)
 
 
-def commits(run: Run) -> list[Any]:
-    return [step for step in run.journal if step.step == "commit"]
-
-
 def long_enough(seconds: int, variant: int) -> Anomaly | str:
     run = busy(variant)
     if seconds < run.end // 1000:
-        left = {s.envelope.data.product for s in commits(run) if s.time > seconds * 1000}
+        left = {s.envelope.data.product for s in steps(run, "commit") if s.time > seconds * 1000}
         about = "tea" if left == {"tea"} else "tea and other products"
         return Anomaly("too early", f"at {seconds} s events about {about} are left", run)
     if seconds > run.end // 1000:
@@ -141,7 +137,9 @@ def refuted(evidence: str) -> Callable:
 
     def against(seconds: int, variant: int) -> tuple[str, Run]:
         run, (events, each, many) = busy(variant), night(variant).values()
-        ready = dict.fromkeys(range(1, many + 1), 0) | {s.replica: s.time for s in commits(run)}
+        ready = dict.fromkeys(range(1, many + 1), 0) | {
+            s.replica: s.time for s in steps(run, "commit")
+        }
         first, last = min(ready, key=lambda n: ready[n]), max(ready, key=lambda n: ready[n])
         idle = f"web/{first} is ready at {ready[first] / 1000:g} s, web/{last} goes on without it"
         return evidence.format(part=events * each / many, whole=events * each, idle=idle), run
@@ -185,13 +183,15 @@ ONE = explained(
 
 # Two older prices of tea arrive after the newest.
 AGAIN = ["lose catalogue.ack.ChangePrice #1", "lose catalogue.ack.ChangePrice #2"]
-MIXED = explored(shop.both, claims([miscounted, wrong_prices, lost_moves], BOTH), alone=[AGAIN])
+MIXED = explored(
+    shop.both, claims_of_products([miscounted, wrong_prices, lost_moves], BOTH), alone=[AGAIN]
+)
 MOVE, AGAIN_AT_ONCE = "catalogue.publish.StockMoved", "duplicate web.deliver.StockMoved"
 DELAY, TEA_GOES = "delay web.deliver.StockMoved #4", "repartition moves to 3 at 1.4 s"
 LATE = [f"{DELAY} for 2 s", TEA_GOES]
 GAP = explored(
     shop.in_order,
-    claims([miscounted, out_of_order], IN_ORDER),
+    claims_of_products([miscounted, out_of_order], IN_ORDER),
     [[f"{DELAY} for 0.9 s", TEA_GOES]],
     [
         [f"lose {MOVE} #2"],
@@ -203,7 +203,7 @@ GAP = explored(
         [*LATE, "crash web.save.StockMoved #9"],  # after the first save of a late move
     ],
 )
-NAMES: dict[str, type[Event]] = {"PriceChanged": PriceChanged, "StockMoved": StockMoved}
+NAMES = by_name(PriceChanged, StockMoved)
 EXERCISES = [
     ONE,
     Exercise("07.2", "Prices and stock", "event, ctx", MIXED, BOTH, NAMES),

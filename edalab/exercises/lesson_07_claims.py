@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from ..claims.claim import Claim
 from ..model import Event
-from ..practice.exercise import nothing_dead
 from ..sim.run import Run
-from .lesson_07_shop import MoveStock, PriceChanged, StockMoved, start
+from .general import Mistakes, claims, in_memory
+from .lesson_07_system import MoveStock, PriceChanged, StockMoved, start
 
-Mistakes = Iterator[tuple[str, str, str]]  # a name, a product, the evidence
+ProductMistakes = Iterator[tuple[str, str, str]]  # a name, a product, the evidence
 FAILING, ENDING = ("handle", "save"), ("ack", "commit")
 BOUND = 3  # with this many waiting moves, a product passes over a gap
 
@@ -66,7 +65,7 @@ def changes(run: Run, product: str, moves: dict[int, int]) -> Iterator[tuple]:
         was = stock if isinstance(stock, int) else 0
 
 
-def miscounted(run: Run) -> Mistakes:
+def miscounted(run: Run) -> ProductMistakes:
     """Stocks with a change that no moves explain, and moves that count again."""
     for product, moves in sent(run).items():
         times: Counter[int] = Counter()
@@ -81,7 +80,7 @@ def miscounted(run: Run) -> Mistakes:
             yield "a move counts twice", product, f"{what} counts {times[number]} times"
 
 
-def wrong_prices(run: Run) -> Mistakes:
+def wrong_prices(run: Run) -> ProductMistakes:
     rows = {row[0]: row for row in run.rows("web", "select * from products")}
     for product, events in handled(run, PriceChanged).items():
         newest = max((event for _, event in events), key=lambda event: event.version)
@@ -108,7 +107,7 @@ def history(run: Run, product: str) -> Iterator[tuple[int, tuple]]:
                     yield n, row
 
 
-def lost_moves(run: Run) -> Mistakes:
+def lost_moves(run: Run) -> ProductMistakes:
     arrived = handled(run, StockMoved)
     for product, moves in sent(run).items():
         count = {*chain(*(which or () for *_, which in changes(run, product, moves)))}
@@ -117,7 +116,7 @@ def lost_moves(run: Run) -> Mistakes:
             yield "a move is lost", product, f"{what} arrived and does not count"
 
 
-def out_of_order(run: Run) -> Mistakes:
+def out_of_order(run: Run) -> ProductMistakes:
     """Moves that count before one that they must wait for, or that wait needlessly or too long."""
     arrived, sent_moves = handled(run, StockMoved), sent(run)
     came = {p: list(dict.fromkeys(m.number for _, m in arrived.get(p, ()))) for p in sent_moves}
@@ -126,44 +125,46 @@ def out_of_order(run: Run) -> Mistakes:
     says = dict(run.rows("web", "select product, number from products"))
     for product, moves in sent_moves.items():
         steps = [(n, which or ()) for n, *_, which in changes(run, product, moves)]
-        at_last, counts = {*chain(*(which for _, which in steps))}, set()
-        top, left_out = start(product)[3], set()
+        counted_in_the_end, counts = {*chain(*(which for _, which in steps))}, set()
+        last_number, left_out = start(product)[3], set()
         for n, which in steps:
             counts.update(which)
-            highest = max(counts, default=top)
-            there = {move.number for when, move in arrived.get(product, ()) if when < n}
-            waiting = [m for m in there if m > top]
-            if gap := [m for m in range(top + 1, highest) if m not in counts]:
-                passed = min(there.intersection(gap), default=0)
+            highest = max(counts, default=last_number)
+            arrived_before = {move.number for when, move in arrived.get(product, ()) if when < n}
+            waiting = [m for m in arrived_before if m > last_number]
+            if gap := [m for m in range(last_number + 1, highest) if m not in counts]:
+                passed = min(arrived_before.intersection(gap), default=0)
                 what = f"number {highest} ({moves[highest]:+}) of {product} counts before"
                 if passed or len(waiting) < BOUND:
-                    never = passed and passed not in at_last
+                    never = passed and passed not in counted_in_the_end
                     why = "is there" if passed else f"is missing; {len(waiting)} waited"
                     evidence = f"{what} {passed or gap[0]}, which {why}"
                     yield "a move never counts" if never else "applied too early", product, evidence
             left_out.update(gap)
-            top = max(top, highest)
+            last_number = max(last_number, highest)
         waiting = {m: moves[m] for m in came[product] if m not in counts}
-        yield from _still_waiting(product, top, says.get(product), waiting, gaps)
+        yield from _still_waiting(product, last_number, says.get(product), waiting, gaps)
         noted = {number for name, number in notes if name == product}
         if noted - left_out or left_out - noted - set(came[product]):
             has, should = (", ".join(map(str, sorted(s))) or "none" for s in (noted, left_out))
             yield "a wrong note", product, f"{product}: noted {has}, left out {should}"
 
 
-def _still_waiting(product: str, top: int, says: Any, waiting: dict, gaps: list) -> Mistakes:
+def _still_waiting(
+    product: str, last_number: int, says: Any, waiting: dict, gaps: list
+) -> ProductMistakes:
     """Moves that should count and do not. `gaps` are the products that had a gap at any time."""
     lowest = min(waiting, default=0)
     what = f"number {lowest} ({waiting.get(lowest, 0):+}) of {product} arrived and does not count"
-    if waiting and lowest < top:
-        yield "a late move is lost", product, f"{what}, though number {top} does"
-    elif lowest == top + 1 and gaps and product not in gaps:
+    if waiting and lowest < last_number:
+        yield "a late move is lost", product, f"{what}, though number {last_number} does"
+    elif lowest == last_number + 1 and gaps and product not in gaps:
         yield "another product waits", product, f"{what}; only {', '.join(gaps)} had a gap"
-    elif lowest == top + 1:
+    elif lowest == last_number + 1:
         why = f"though all before it are there; the row of {product} has number {says}"
         yield "a move never counts", product, f"{what}, {why}"
     elif len(waiting) >= BOUND:
-        gone = f"number {top + 1} never came"
+        gone = f"number {last_number + 1} never came"
         yield "waits for ever", product, f"{len(waiting)} moves of {product} wait, because {gone}"
 
 
@@ -181,28 +182,13 @@ def blamed(run: Run, mistake: tuple[str, str, str]) -> tuple[str, str]:
     return name, evidence
 
 
-def in_memory(run: Run, service: str) -> str:
-    """The first content of a replica's ctx.state, to end a sentence; "" if there never was any."""
-    for seconds in sorted({step.time / 1000 for step in run.journal if step.service == service}):
-        for replica in run.at(seconds).services[service].replicas:
-            if replica.state:
-                had = f"{service}/{replica.number} had ctx.state = {replica.state}"
-                return f"; at {seconds:g} s {had}"
-    return ""
-
-
-def claims(look: list[Callable[[Run], Mistakes]], names: Iterable[str]) -> dict[str, Claim]:
+def claims_of_products(
+    look: list[Callable[[Run], ProductMistakes]], names: Iterable[str]
+) -> dict[str, Claim]:
     """A claim for each named mistake that the functions in `look` can find."""
 
-    @lru_cache(maxsize=1)  # all claims check the same run, each through its own observer
-    def mistakes(run: Run) -> list[tuple[str, str]]:
+    def all_mistakes(run: Run) -> Mistakes:
         return [blamed(run, mistake) for way in look for mistake in way(run)]
 
-    def without(name: str) -> Claim:
-        if name == "a dead letter":
-            return nothing_dead("web", StockMoved)
-        return Claim("products agree with their events", about=StockMoved)(
-            lambda seen: [evidence for found, evidence in mistakes(seen._run) if found == name]
-        )
-
-    return {name: without(name) for name in names}
+    sentence = "products agree with their events"
+    return claims(sentence, StockMoved, all_mistakes, names, "web")

@@ -6,14 +6,22 @@ from ..errors import PublishFailed, Refused, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim.run import Run
-from . import lesson_08_shop as shop
-from .lesson_08_shop import Charge, CheckCard, OrderPlaced, PaymentCharged
+from . import lesson_08_system as shop
+from .general import by_name, claims
+from .lesson_08_claims import with_memory, wrong_charges, wrong_events
+from .lesson_08_system import Charge, CheckCard, OrderPlaced, PaymentCharged
 
 # -- 08.1
 
 
+def charges_of(letter: str, variant: int) -> tuple[int, Run]:
+    """The charges of the provider in that morning with the key of this letter, and the run."""
+    run = shop.the_morning(letter, variant)
+    return len(run.rows("provider", "select * from answers")), run
+
+
 def counted(number: int, variant: int) -> Anomaly | str:
-    times, run = shop.charges_of("a", variant)
+    times, run = charges_of("a", variant)
     if number == times:
         return f"{number} charges for {shop.one_morning(variant)['orders']} orders"
     name, what = ("too few", "more") if number < times else ("too many", "fewer")
@@ -24,7 +32,7 @@ def refuted(letter: str) -> Callable:
     """The evidence against a key that does not name the wish."""
 
     def evidence(_: int, variant: int) -> tuple[str, Run]:
-        times, run = shop.charges_of(letter, variant)
+        times, run = charges_of(letter, variant)
         orders = shop.one_morning(variant)["orders"]
         return f"with ({letter}) the provider makes {times} charges for {orders} orders", run
 
@@ -98,12 +106,12 @@ CHARGE_HINTS = {
 }
 CHARGE_ONCE = explored(
     shop.provider_of,
-    shop.claims(
+    claims(
         "each key is charged once and gets one answer",
         Charge,
+        with_memory(wrong_charges, "provider"),
+        CHARGE_HINTS,
         "provider",
-        shop.wrong_charges,
-        [*CHARGE_HINTS],
     ),
     only=("of the provider and the bank", lambda fault: not fault.at.startswith("client.")),
 )
@@ -145,12 +153,12 @@ BILL_HINTS = {
 AGAIN = ["crash billing.commit.OrderPlaced #1", "unconfirmed billing.publish.PaymentCharged #2"]
 BILL = explored(
     shop.billing_of,
-    shop.claims(
+    claims(
         "the topic has one event for each charge",
         OrderPlaced,
+        with_memory(wrong_events, "billing"),
+        BILL_HINTS,
         "billing",
-        shop.wrong_events,
-        [*BILL_HINTS],
     ),
     alone=[AGAIN, [AGAIN[1], "crash billing.publish.PaymentCharged #3"]],
     only=(
@@ -158,17 +166,8 @@ BILL = explored(
         lambda fault: fault.at.split(".")[0] in ("billing", "provider"),
     ),
 )
-PROVIDER_NAMES = {
-    "Charge": Charge,
-    "CheckCard": CheckCard,
-    "Refused": Refused,
-    "Unanswered": Unanswered,
-}
-NAMES = PROVIDER_NAMES | {
-    "OrderPlaced": OrderPlaced,
-    "PaymentCharged": PaymentCharged,
-    "PublishFailed": PublishFailed,
-}
+PROVIDER_NAMES = by_name(Charge, CheckCard, Refused, Unanswered)
+NAMES = PROVIDER_NAMES | by_name(OrderPlaced, PaymentCharged, PublishFailed)
 EXERCISES = [
     ONE,
     Exercise("08.2", "Charge once", "command, ctx", CHARGE_ONCE, CHARGE_HINTS, PROVIDER_NAMES),

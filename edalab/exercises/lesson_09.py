@@ -3,12 +3,12 @@
 from typing import Any
 
 from ..errors import Refused
-from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
-from . import lesson_09_shop as shop
-from .lesson_09_claims import claims, wrong_answers, wrong_trades
-from .lesson_09_shop import MovePieces, PiecesMoved, SalesCounted
+from . import lesson_09_system as shop
+from .general import by_name, claims, misjudged
+from .lesson_09_claims import wrong_answers, wrong_trades
+from .lesson_09_system import MovePieces, PiecesMoved, SalesCounted
 
 # -- 09.1
 
@@ -22,23 +22,15 @@ def history(variant: int) -> dict[str, list[dict[str, Any]]]:
     return {"history": [{"line": at, "story": n, **line} for at, (n, line) in enumerate(told, 1)]}
 
 
-def decide(answer: Answer, variant: int) -> Anomaly | str:
-    if anomaly := paired(answer, 6, (GUARANTEES, REASONS)):
-        return anomaly
+def decide(pairs: list[tuple[str, str]], variant: int) -> Anomaly | str:
     stories, lines = shop.stories(variant), history(variant)["history"]
-    for n, (said, story) in enumerate(zip(answer.again or answer.last, stories, strict=True), 1):
+    for n, (said, story) in enumerate(zip(pairs, stories, strict=True), 1):
         guarantee, reason = story[:2]
         of_it = [line["line"] for line in lines if line["story"] == n]
         one, two = of_it[-2:] if reason == "a" else of_it[:2]
-        name = "another guarantee"
-        if said == (guarantee, reason):
-            continue
-        if said[0] == guarantee:
-            name = "another reason"
-        elif "none" in (guarantee, said[0]):
-            name = "a false alarm" if guarantee == "none" else "an anomaly is missed"
-        evidence = f"story {n}: you say {said[0]}, ({said[1]}); compare line {two} with line {one}"
-        return Anomaly(name, evidence)
+        if name := misjudged(said, (guarantee, reason), "none", "another guarantee"):
+            what = f"story {n}: you say {said[0]}, ({said[1]})"
+            return Anomaly(name, f"{what}; compare line {two} with line {one}")
     return "six stories"
 
 
@@ -184,11 +176,11 @@ TRADE = explored(
         lambda fault: "client." not in fault.at and (".Sell" not in fault.at or fault.nth < 4),
     ),
 )
-NAMES = {"Refused": Refused, "SalesCounted": SalesCounted}
-NAMES |= {cls.__name__: cls for cls in (*shop.LOOK.values(), *shop.SELL.values())}
-NAMES |= {"MovePieces": MovePieces, "PiecesMoved": PiecesMoved}
+QUESTIONS = *shop.LOOK.values(), *shop.SELL.values()
+NAMES = by_name(Refused, SalesCounted, *QUESTIONS, MovePieces, PiecesMoved)
+SAW = paired(6, (GUARANTEES, REASONS), decide)
 EXERCISES = [
-    Exercise("09.1", "What each customer saw", "", decide, DECIDE_HINTS, figures=history),
+    Exercise("09.1", "What each customer saw", "", SAW, DECIDE_HINTS, figures=history),
     Exercise("09.2", "No older than before", "message, ctx", TELL, TELL_HINTS, NAMES),
     Exercise("09.3", "Shares that move", "message, ctx", TRADE, TRADE_HINTS, NAMES),
 ]

@@ -2,32 +2,20 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
-from typing import Any
 
-from ..claims.claim import Claim
-from ..model import Message
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
-from . import lesson_09_shop as shops
+from . import lesson_09_system as shops
+from .general import Mistakes, steps, steps_and_data
 
-Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
 # ms: a shop waits for 0.8 s, and it is enough to look every quarter of a second.
 PATIENCE, AT_ONCE = 800, 250
 SOLD = '"sold"'  # an answer in the record
 
 
-def steps(run: Run, step: str, *kinds: type) -> list[tuple[Any, Any]]:
-    """The steps of this name that concern messages of these classes, each with the message."""
-    names = {kind.__name__ for kind in kinds}
-    found = [(s, s.envelope) for s in run.journal if s.step == step and s.envelope]
-    return [(s, envelope.data) for s, envelope in found if envelope.type in names]
-
-
 def begun(run: Run, *kinds: type) -> dict[str, int]:
     """When the handling of each question of these classes began, by its id."""
-    return {s.envelope.id: s.time for s, _ in steps(run, "handle", *kinds)}
+    return {s.envelope.id: s.time for s in steps(run, "handle", *kinds)}
 
 
 # -- 09.2
@@ -36,10 +24,10 @@ def begun(run: Run, *kinds: type) -> dict[str, int]:
 def wrong_answers(run: Run) -> Mistakes:
     looks = shops.LOOK.values()
     since, seen = begun(run, *looks), Counter()  # the highest in an answer, by customer and shop
-    of_sales = [steps(run, s, shops.SalesCounted) for s in ("publish", "handle", "commit")]
+    of_sales = [steps_and_data(run, s, shops.SalesCounted) for s in ("publish", "handle", "commit")]
     sold, begins, ends = of_sales
-    asked = {e.service for e, _ in steps(run, "answer", *looks)}
-    for s, look in steps(run, "reply", *looks):
+    asked = {s.service for s in steps(run, "answer", *looks)}
+    for s, look in steps_and_data(run, "reply", *looks):
         start, who = since.pop(s.envelope.id), f"{look.customer} asks {s.service}"
         knew, token = start, {shop: getattr(look, shop) for shop in shops.SHOPS}
         here = [each for each in sold + ends if each[0].service == s.service and not each[0].fault]
@@ -92,11 +80,13 @@ def wrong_answers(run: Run) -> Mistakes:
 
 def first(run: Run, step: str, kind: type) -> dict[str, tuple[int, int]]:
     """When each transfer first reached this step, and its pieces."""
-    found = [each for each in steps(run, step, kind) if each[0].fault not in ("crash", "fail")]
+    found = [
+        each for each in steps_and_data(run, step, kind) if each[0].fault not in ("crash", "fail")
+    ]
     return {move.transfer_id: (s.time, move.pieces) for s, move in reversed(found)}
 
 
-def until(time: int, transfers: dict[str, tuple[int, int]]) -> int:
+def pieces_until(time: int, transfers: dict[str, tuple[int, int]]) -> int:
     """The pieces of the transfers up to this time."""
     return sum(pieces for when, pieces in transfers.values() if when <= time)
 
@@ -104,8 +94,8 @@ def until(time: int, transfers: dict[str, tuple[int, int]]) -> int:
 def wrong_trades(run: Run) -> Mistakes:
     """Orders that are answered wrongly, and shops that sold more or fewer pieces than they had."""
     sells = shops.SELL.values()
-    since, replies = begun(run, *sells), steps(run, "reply", *sells)
-    times = Counter(order.order_id for _, order in steps(run, "handle", *sells))
+    since, replies = begun(run, *sells), steps_and_data(run, "reply", *sells)
+    times = Counter(order.order_id for _, order in steps_and_data(run, "handle", *sells))
     at_first = shops.shares(int([*times][0].rpartition("-")[2]))
     wanted = first(run, "handle", shops.MovePieces)
     possible = {name: move for name, move in wanted.items() if move[1] < shops.MORE_THAN_ALL}
@@ -120,7 +110,7 @@ def wrong_trades(run: Run) -> Mistakes:
     def had(when: int) -> int:
         """North's share at this time, including the pieces that it moves now."""
         off = sum(n for of, t, n in sold.values() if of == "north" and t <= when)
-        return at_first["north"] - until(when - 1, gone) - off
+        return at_first["north"] - pieces_until(when - 1, gone) - off
 
     for name, (when, pieces) in gone.items():
         if possible.get(name, ("", ""))[1] != pieces:
@@ -132,9 +122,13 @@ def wrong_trades(run: Run) -> Mistakes:
         name, shop, pieces, start = order.order_id, s.service, order.pieces, since[s.envelope.id]
         others = [(o, t, n) for o, (of, t, n) in sold.items() if of == shop and o != name]
         has = at_first[shop] - sum(n for o, _, n in others if o in told)
-        most = has + (-until(s.time, gone) if shop == "north" else until(s.time, came))
+        most = has + (
+            -pieces_until(s.time, gone) if shop == "north" else pieces_until(s.time, came)
+        )
         least = at_first[shop] - sum(n for _, t, n in others if t <= s.time)
-        least += -until(s.time, possible) if shop == "north" else until(start - 1, added)
+        least += (
+            -pieces_until(s.time, possible) if shop == "north" else pieces_until(start - 1, added)
+        )
         what = f"{shop} is asked for {pieces} pieces ({name}) and answers {s.detail}; it has"
         if not s.detail.startswith((SOLD, "refused")):
             yield "no answer at once", f"{shop} is asked for {name} and answers {s.detail}"
@@ -150,12 +144,19 @@ def wrong_trades(run: Run) -> Mistakes:
             yield "an order that comes again", why
         elif pieces <= least and not name.startswith(shops.LAST):
             yield "refused with pieces enough", f"{what} {least}"
-    answered = {o.order_id for s, o in steps(run, "answer", *sells) if s.detail != TOO_LATE}
+    answered = {
+        o.order_id for s, o in steps_and_data(run, "answer", *sells) if s.detail != TOO_LATE
+    }
     for name in times:
         if name not in answered and times[name] > 2:
             yield "no answer at once", f"{name} was asked for {times[name]} times in vain"
-    handled = Counter(move.transfer_id for _, move in steps(run, "handle", shops.MovePieces))
-    for shop, moved in (("south", until(run.end, came)), ("north", -until(run.end, came))):
+    handled = Counter(
+        move.transfer_id for _, move in steps_and_data(run, "handle", shops.MovePieces)
+    )
+    for shop, moved in (
+        ("south", pieces_until(run.end, came)),
+        ("north", -pieces_until(run.end, came)),
+    ):
         total = sum(pieces for of, _, pieces in sold.values() if of == shop)
         missing = at_first[shop] + moved - total
         what = f"{shop} had {at_first[shop]} pieces, {moved:+} moved, and sold {total} in the end"
@@ -173,22 +174,3 @@ def wrong_trades(run: Run) -> Mistakes:
         if not missing and pieces <= had(when) and (name.startswith("t1") or not run.faults):
             evidence = f"north had {had(when)} pieces, was asked to move {pieces}, and did not"
             yield "a wrong transfer", evidence
-
-
-def claims(
-    sentence: str, about: type[Message], look: Callable[[Run], Mistakes], names: Iterable[str]
-) -> dict[str, Claim]:
-    """A claim for each named mistake."""
-
-    @lru_cache(maxsize=1)
-    def mistakes(run: Run) -> list[tuple[str, str]]:
-        dead = [s for s in run.journal if s.step == "dead_letter"]
-        return [("a dead letter", f"{s.service} gives up: {s.detail}") for s in dead] + [*look(run)]
-
-    def without(name: str) -> Claim:
-        # Each claim observes the run in a wrapper of its own. The run itself is the same for all.
-        return Claim(sentence, about=about)(
-            lambda seen: [why for found, why in mistakes(seen._run) if found == name]
-        )
-
-    return {name: without(name) for name in names}

@@ -1,8 +1,9 @@
 """Exercises of lesson 10: which side of a change is deployed first, a chain of upcasters, and three deploys in order."""
 
 from ..practice.exercise import Exercise
-from .lesson_10_claims import changes, read_stored, roll_out, sort_changes
-from .lesson_10_shop import OrderPlacedInEuros
+from ..practice.explained import paired
+from .lesson_10_claims import FIRST, REASONS, changes, read_stored, roll_out, sort_changes
+from .lesson_10_system import OrderPlacedInEuros
 
 NAMES = {"OrderPlacedInEuros": OrderPlacedInEuros}
 
@@ -127,8 +128,9 @@ ROLL_OUT_HINTS = {
         "Use no fields but `order_id: str`, `total: float` and `cents: int`.",
     ),
 }  # fmt: skip
+SORT = paired(8, (FIRST, REASONS), sort_changes)
 EXERCISES = [
-    Exercise("10.1", "Sort eight changes", "", sort_changes, SORT_HINTS, figures=changes),
+    Exercise("10.1", "Sort eight changes", "", SORT, SORT_HINTS, figures=changes),
     Exercise("10.2", "Two upcasters", "", read_stored, UPCAST_HINTS),
     Exercise("10.3", "Plan a rollout", "", roll_out, ROLL_OUT_HINTS, NAMES),
 ]

@@ -11,9 +11,9 @@ from ..errors import InvalidMessage, Misuse, listed, shown
 from ..model import Event
 from ..practice.answer import Answer
 from ..practice.exercise import Anomaly
-from ..practice.explained import paired
 from ..sim.run import Run
-from . import lesson_10_shop as shop
+from . import lesson_10_system as shop
+from .general import steps
 
 # -- 10.1
 
@@ -29,11 +29,8 @@ def changes(variant: int) -> dict[str, list[dict[str, Any]]]:
     return {"changes": [dict(zip(columns, row, strict=True)) for row in eight]}
 
 
-def sort_changes(answer: Answer, variant: int) -> Anomaly | str:
-    if anomaly := paired(answer, 8, (FIRST, REASONS)):
-        return anomaly
-    said = answer.again or answer.last
-    for n, ((first, reason), edit) in enumerate(zip(said, shop.edits(variant), strict=True), 1):
+def sort_changes(pairs: list[tuple[str, str]], variant: int) -> Anomaly | str:
+    for n, ((first, reason), edit) in enumerate(zip(pairs, shop.edits(variant), strict=True), 1):
         # A failure is reported before a false alarm.
         for backward, works in sorted(
             zip((True, False), FIRST[first], strict=True), key=lambda way: not way[1]
@@ -164,7 +161,7 @@ def _wrong_rollout(
 ) -> tuple[str, str, str | None] | None:
     """The first order that a service cannot write or read, or reads wrongly, or else the old field
     in the last message; and the story that shows it."""
-    sent = [step.envelope for step in run.journal if step.step == "publish" and step.envelope]
+    sent = [step.envelope for step in steps(run, "publish")]
     story = {envelope.data.order_id: envelope.correlation for envelope in sent}
     events = [envelope for envelope in sent if envelope.source == "orders"]
     wrote = {envelope.data.order_id: envelope.data for envelope in events}

@@ -1,38 +1,28 @@
 """Exercises of lesson 11: what a crash leaves of two writes, a relay that meets a poison row, and two relays at once."""
 
 from ..errors import PublishFailed
-from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
 from ..sim import pause
 from ..text import counted
-from . import lesson_11_shop as shop
-from .lesson_09_claims import claims
+from . import lesson_11_system as shop
+from .general import by_name, claims, misjudged
 from .lesson_11_claims import wrong_leaders, wrong_relay
-from .lesson_11_shop import LineAdded, RowParked
+from .lesson_11_system import LineAdded, RowParked
 
 # -- 11.1
 
 REASONS = list("abcde")
 
 
-def decide(answer: Answer, variant: int) -> Anomaly | str:
-    if anomaly := paired(answer, 6, (shop.OUTCOMES, REASONS)):
-        return anomaly
-    pairs = answer.again or answer.last
+def decide(pairs: list[tuple[str, str]], variant: int) -> Anomaly | str:
     for n, (said, story) in enumerate(zip(pairs, shop.stories(variant), strict=True), 1):
         outcome, run = shop.outcome(story), shop.one_order(story)
-        if said == (outcome, story[-1]):
-            continue
-        name = "another effect"
-        if said[0] == outcome:
-            name = "another reason"
-        elif "fine" in (outcome, said[0]):
-            name = "a false alarm" if outcome == "fine" else "an anomaly is missed"
-        orders, events, begun = shop.left_by(run)
-        left = f"left {counted(orders, 'saved order')} and {counted(events, 'event')}"
-        what = f"case {n}: you say {said[0]}, ({said[1]}); in this run the handler"
-        return Anomaly(name, f"{what} began {counted(begun, 'time')} and {left}", run)
+        if name := misjudged(said, (outcome, story[-1]), "fine", "another effect"):
+            orders, events, begun = shop.left_by(run)
+            left = f"left {counted(orders, 'saved order')} and {counted(events, 'event')}"
+            what = f"case {n}: you say {said[0]}, ({said[1]}); in this run the handler"
+            return Anomaly(name, f"{what} began {counted(begun, 'time')} and {left}", run)
     return "six runs"
 
 
@@ -208,11 +198,10 @@ LEADERS = explored(
     OF_RELAY,
     until=16,
 )
-NAMES = {"LineAdded": LineAdded, "PublishFailed": PublishFailed}
+NAMES = by_name(LineAdded, PublishFailed)
+LEFT = paired(6, (shop.OUTCOMES, REASONS), decide)
 EXERCISES = [
-    Exercise("11.1", "What a crash leaves", "", decide, DECIDE_HINTS, figures=shop.cases),
-    Exercise(
-        "11.2", "A relay with a batch", "ctx", RELAY, RELAY_HINTS, NAMES | {"RowParked": RowParked}
-    ),
+    Exercise("11.1", "What a crash leaves", "", LEFT, DECIDE_HINTS, figures=shop.cases),
+    Exercise("11.2", "A relay with a batch", "ctx", RELAY, RELAY_HINTS, NAMES | by_name(RowParked)),
     Exercise("11.3", "Two relays", "ctx", LEADERS, LEADER_HINTS, NAMES),
 ]

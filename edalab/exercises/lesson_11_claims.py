@@ -8,8 +8,8 @@ from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import counted
 from ..trace.faults import NOT_ARRIVED
-from .lesson_09_claims import Mistakes
-from .lesson_11_shop import AddLines, LineAdded, RowParked
+from .general import Mistakes, steps, steps_and_data
+from .lesson_11_system import AddLines, LineAdded, RowParked
 
 MOST, ATTEMPTS = 10, 3  # rows in one run of the relay, and publishes of one row
 IN_A_RUN = 900  # ms: less than from one run of a relay to the next
@@ -49,9 +49,8 @@ def _line(event) -> tuple[str, int]:
 def _arrived(run: Run) -> Arrived:
     """The publishes of each line that reached the topic, by line, in the order of the first."""
     found: Arrived = {}
-    for s in run.journal:
-        event = s.envelope and s.envelope.data
-        if s.step == "publish" and isinstance(event, LineAdded) and s.fault not in NOT_ARRIVED:
+    for s, event in steps_and_data(run, "publish", LineAdded):
+        if s.fault not in NOT_ARRIVED:
             found.setdefault(_line(event), []).append(s)
     return found
 
@@ -175,8 +174,8 @@ def wrong_leaders(run: Run) -> Mistakes:
     late = SOON + sum(AGAIN for fault in run.faults if isinstance(fault, Fault))
     failed = [
         (s.time, s.envelope.data.order_id)
-        for s in run.journal
-        if s.envelope and s.envelope.type == "LineAdded" and s.fault in ("fail", "unconfirmed")
+        for s in steps(run, "publish", LineAdded)
+        if s.fault in ("fail", "unconfirmed")
     ]
     for row in rows:
         sent, what = arrived.get(row.line), f"row {row.id}, saved at {row.saved / 1000:g} s"

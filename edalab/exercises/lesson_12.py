@@ -3,13 +3,10 @@
 from typing import Any
 
 from ..errors import Busy, Refused, Unanswered, shown
-from ..model import declared_in
-from ..practice.answer import Answer
-from ..practice.exercise import TO_BE_JUDGED, Anomaly, Exercise, explored
-from ..practice.explained import _letter as letter_in
-from ..practice.explained import _number as number_in
-from . import lesson_12_shop as shop
-from .lesson_09_claims import claims
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import letter_in, number_in, of_returned
+from . import lesson_12_system as shop
+from .general import by_name, claims
 from .lesson_12_claims import wrong_decisions, wrong_redrives
 
 # -- 12.1
@@ -17,10 +14,10 @@ from .lesson_12_claims import wrong_decisions, wrong_redrives
 REASONS = ["a", "b", "c", "d"]  # the third is right
 
 
-def told(returned: Any) -> tuple[int, float, float, str]:
+def four_values(returned: Any, name: str) -> tuple[int, float, float, str]:
     """Three numbers and a letter. Raises ValueError for anything else."""
     if not isinstance(returned, tuple | list) or len(returned) != 4:
-        raise ValueError(f"your function returned {shown(returned)}")
+        raise ValueError(f"{name} returned {shown(returned)}")
     numbers = [number_in(value, "a number", (0, 1e6)) for value in returned[:3]]
     if numbers[0] not in range(1, 1001):
         raise ValueError(
@@ -29,17 +26,8 @@ def told(returned: Any) -> tuple[int, float, float, str]:
     return int(numbers[0]), numbers[1], numbers[2], letter_in(returned[3], REASONS)
 
 
-def calculated(answer: Answer, variant: int) -> Anomaly | str:
-    if answer.again is None:
-        with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
-            returned = answer.call()
-        try:
-            answer.last = told(returned)
-        except ValueError as error:
-            return Anomaly("not as asked for", str(error))
-        if answer.is_apart:
-            return TO_BE_JUDGED
-    workers, line, wait, letter = answer.again or answer.last
+def calculated(values: tuple[int, float, float, str], variant: int) -> Anomaly | str:
+    workers, line, wait, letter = values
     arrivals, service, has, lasts = shop.rush(variant).values()
     run, early = shop.played(variant, workers), lasts / 4
     if (end := shop.in_line(run, lasts)) > workers:
@@ -220,10 +208,11 @@ REDRIVE = explored(
         ),
     ),
 )
-ERRORS = {"Busy": Busy, "Refused": Refused, "Unanswered": Unanswered}
-MESSAGES = {cls.__name__: cls for cls in (shop.OrderPlaced, shop.ChargePayment, shop.GetHealth)}
+ERRORS = by_name(Busy, Refused, Unanswered)
+MESSAGES = by_name(shop.OrderPlaced, shop.ChargePayment, shop.GetHealth)
+WORKERS = of_returned(four_values, "not as asked for", calculated)
 EXERCISES = [
-    Exercise("12.1", "How many workers", "", calculated, LITTLE_HINTS, figures=shop.rush),
+    Exercise("12.1", "How many workers", "", WORKERS, LITTLE_HINTS, figures=shop.rush),
     Exercise("12.2", "What to do about it", "error, attempt, ctx", DECIDE, DECIDE_HINTS, ERRORS),
     Exercise("12.3", "Back from the dead", "event, ctx", REDRIVE, REDRIVE_HINTS, ERRORS | MESSAGES),
 ]

@@ -1,16 +1,12 @@
 """Mistakes of a shop on Black Friday, found in the record of its runs."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from statistics import mean
 
 from ..errors import counted, listed
 from ..sim.run import Run
-from . import lesson_12_shop as shop
-from .lesson_09_claims import steps
-
-Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
-
+from . import lesson_12_system as shop
+from .general import Mistakes, steps, steps_and_data
 
 # -- 12.2
 
@@ -18,7 +14,7 @@ Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
 def wrong_decisions(run: Run) -> Mistakes:
     decisions = run.rows("billing", "select * from decisions order by rowid")
     waits, again, asked = defaultdict(list), defaultdict(list), defaultdict(list)
-    for s, charge in steps(run, "ask", shop.ChargePayment):
+    for s, charge in steps_and_data(run, "ask", shop.ChargePayment):
         asked[charge.order_id].append(s.time)
     ends = {name: (attempt, said) for name, attempt, _, said, _ in decisions}
     for name, attempt, error, said, at in decisions:
@@ -45,7 +41,7 @@ def wrong_decisions(run: Run) -> Mistakes:
             if attempt == 1 and error == "Busy":
                 next_time = asked[name][1] if len(asked[name]) > 1 else run.end
                 again[at].append((next_time, name, float(said)))
-    for s, order in steps(run, "dead_letter", shop.OrderPlaced):
+    for s, order in steps_and_data(run, "dead_letter", shop.OrderPlaced):
         if (name := order.order_id).startswith("good"):
             last = next(row[2] for row in reversed(decisions) if row[0] == name)
             tries = f"after {counted(len(asked[name]), 'attempt')}; the last one ended with {last}"
@@ -72,11 +68,11 @@ def wrong_decisions(run: Run) -> Mistakes:
 
 
 def wrong_redrives(run: Run) -> Mistakes:
-    published = steps(run, "publish", shop.OrderPlaced)
+    published = steps_and_data(run, "publish", shop.OrderPlaced)
     placed = {s.envelope.id: order for s, order in published if s.service == "client"}
     variant = int(published[0][1].order_id.split("-")[1])
     before, letters, lives = -1000, set(), defaultdict(list)
-    asked = [s for s, _ in steps(run, "handle", shop.GetHealth)]
+    asked = steps(run, "handle", shop.GetHealth)
     for s, order in [each for each in published if each[0].service == "billing"]:
         name, at, redrives = order.order_id, s.time / 1000, s.envelope.redrives
         story = f"{name} ({s.envelope.correlation})"  # its picture has no order ids

@@ -36,8 +36,8 @@ class Answer:
         self.given = _function(given)
         self.name = self.given.__name__
         theirs = self.given.__globals__
-        self.own = {n: theirs[n] for n, ours in names.items() if _alike(theirs.get(n), ours)}
-        self.ours, self.names = names, names | self.own
+        self.classes = {n: theirs[n] for n, ours in names.items() if _alike(theirs.get(n), ours)}
+        self.exercise_names, self.names = names, names | self.classes
         self.globals = {**theirs, **self.names}
         for name, value in theirs.items():
             own = isinstance(value, types.FunctionType) and value.__globals__ is theirs
@@ -53,14 +53,14 @@ class Answer:
     @contextmanager
     def at_home_in(self, module: str) -> Generator[None]:
         """A context in which the exercise in this module uses the learner's own message classes."""
-        instead = {self.ours[name]: own for name, own in self.own.items()}
+        instead = {self.exercise_names[name]: own for name, own in self.classes.items()}
         rooms = [vars(room) for name, room in [*sys.modules.items()] if name.startswith(module)]
         held = [(room, name, value) for room in rooms for name, value in room.items() if instead]
         held = [(*each, new) for each in held if (new := _with(each[2], instead)) != each[2]]
         for room, name, _, new in held:
             room[name] = new
         try:
-            with declared_in(module, self.own.values()):
+            with declared_in(module, self.classes.values()):
                 yield
         finally:
             for room, name, value, _ in held:
@@ -125,7 +125,7 @@ class Answer:
         gave to something else; "" if there is none."""
         theirs = self.given.__globals__
         used = {name for f in self._reachable() for c in _codes(f.__code__) for name in _globals(c)}
-        for name, ours in self.ours.items():
+        for name, ours in self.exercise_names.items():
             if name not in used or name not in theirs:
                 continue
             if not _serves(theirs[name], ours):

@@ -147,7 +147,7 @@ def check(answer: object, id: str) -> Result:
         judged, printed = _judged(asked, function, variant)
     if isinstance(judged, Anomaly):
         return _not_yet(asked, judged, printed)
-    learner.keep_outcome(id, "correct", "")
+    learner.save_outcome(id, "correct", "")
     return Result(id, "correct", tried=judged, printed=printed)
 
 
@@ -234,8 +234,7 @@ def _judge(asked: Exercise, function: Answer, variant: int) -> Anomaly | str:
 
 
 def _not_yet(asked: Exercise, anomaly: Anomaly, printed: str = "") -> Result:
-    digest = anomaly.run.digest if anomaly.run is not None else ""
-    times = learner.keep_outcome(asked.id, "not yet", anomaly.name, digest)
+    times = learner.save_outcome(asked.id, "not yet", anomaly.name)
     general = general_hints()
     hints = asked.hints.get(anomaly.name) or general.get(anomaly.name, general["misuse"])
     if anomaly.run is not None and not anomaly.run.faults:

@@ -23,7 +23,7 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
     `name` is needed only if you have not enrolled. The file's name contains it and your variant.
     Raises Misuse without a name, for another name than you enrolled with, and for a missing folder.
     """
-    enrolled = learner.kept().name
+    enrolled = learner.saved_progress().name
     name = learner.one_name(name) or enrolled
     if not name:
         raise Misuse('who hands this in? hand_in("Ada Lovelace")')
@@ -35,7 +35,7 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
     plain = re.sub(r"\W+", "-", name.lower()).strip("-") or "learner"
     # The number separates similar names, and avoids names that Windows reserves, such as con.
     path = place / f"{plain[:40]}-{own}.edalab.json"
-    progress = learner.kept().model_dump() | {"name": name}
+    progress = learner.saved_progress().model_dump() | {"name": name}
     sealed = progress | {"seal": _seal(progress)}
     content = json.dumps(sealed, indent=1, ensure_ascii=False) + "\n"
     path.write_text(content, encoding="utf-8")
@@ -55,7 +55,7 @@ def classroom(folder: str | Path) -> "Classroom":
         hidden = any(part.startswith(".") for part in where.parts)
         if ".json" in path.name.lower() and path.is_file() and not hidden:
             content = _handed_in(path)
-            if isinstance(content, learner.Kept):
+            if isinstance(content, learner.SavedProgress):
                 read[where.as_posix()] = content
             else:
                 unreadable.append(f"{where.as_posix()}: {content}")
@@ -78,7 +78,7 @@ class Classroom:
     `.unreadable` lists the files left out, with the reason and what to do.
     """
 
-    def __init__(self, learners: dict[str, learner.Kept], unreadable: list[str]):
+    def __init__(self, learners: dict[str, learner.SavedProgress], unreadable: list[str]):
         self.learners, self.unreadable = learners, unreadable
 
     @cached_property
@@ -173,7 +173,7 @@ def _folder(folder: str | Path, otherwise: str) -> Path:
     return Path(folder)
 
 
-def _handed_in(path: Path) -> learner.Kept | str:
+def _handed_in(path: Path) -> learner.SavedProgress | str:
     """A learner's progress from a file, or a text that says why it is left out and what to do."""
     text = b""
     try:
@@ -186,7 +186,7 @@ def _handed_in(path: Path) -> learner.Kept | str:
         return f"it is {state}; ask for it again, or for a new one from hand_in"
     if not isinstance(content, dict) or not {"edalab", "exercises"} <= set(content):
         return "it has nothing to do with this course; take it out of the folder"
-    if content["edalab"] != learner.Kept().edalab:
+    if content["edalab"] != learner.SavedProgress().edalab:
         other = "another version of the course wrote it"
         return f"{other}; install the same one on both sides, and have it handed in again"
     if "seal" not in content:
@@ -194,7 +194,7 @@ def _handed_in(path: Path) -> learner.Kept | str:
     try:
         seal = content.pop("seal")
         if seal == _seal(content):
-            return learner.Kept(**content)
+            return learner.SavedProgress(**content)
     except (ValueError, TypeError):
         pass
     return "it was changed after it was handed in; ask for a new one from hand_in"

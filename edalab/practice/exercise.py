@@ -19,7 +19,7 @@ from ..errors import (
     Unknown,
     listed,
 )
-from ..model import DeadLetter, Message, System
+from ..model import DeadLetter, System
 from ..sim import AnyFault, Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from ..sim.steps import Failure
@@ -102,16 +102,6 @@ def general_hints() -> dict[str, Hints]:
 # -- exercises that ask for a handler
 
 
-def nothing_dead(service: str, about: type[Message]) -> Claim:
-    """The claim that the learner's service makes no message a dead letter."""
-
-    return Claim("nothing is set aside as a dead letter", about=about)(
-        lambda run: [
-            step for step in run.journal if (step.service, step.step) == (service, "dead_letter")
-        ]
-    )
-
-
 def explored(
     build: Callable[[Callable, int], tuple[System, Workload | list[Workload]]],
     claims: dict[str, Claim],
@@ -147,8 +137,8 @@ def explored(
         return [partial(play, number) for number in range(len(workloads))]
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
-        if again := getattr(answer, "again", None):
-            timing, number, plan = again
+        if answer.again:
+            timing, number, plan = answer.again
             return Anomaly("", "", staged(answer, variant, timing)[number](plan))
         tried, struck = 0, set()
         for timing in (0, 1):

@@ -10,7 +10,9 @@ from ..errors import listed, shown
 from ..model import declared_in
 from ..sim.run import Run
 from .answer import Answer
-from .exercise import TO_BE_JUDGED, Anomaly, Exercise, Hints
+from .exercise import TO_BE_JUDGED, Anomaly, Exercise, Hints, Trial
+
+Judge = Callable[[Any, int], Anomaly | str]  # of what was returned, and the variant
 
 
 def explained(
@@ -18,7 +20,7 @@ def explained(
     title: str,
     value: tuple[str, range | tuple[float, float]],
     figures: Callable[[int], dict[str, Any]],
-    judge: Callable[[Any, int], Anomaly | str],
+    judge: Judge,
     reasons: dict[str, Callable[[Any, int], tuple[str, Run | None]] | None],
     hints: dict[str, Hints],
 ) -> Exercise:
@@ -31,52 +33,63 @@ def explained(
     """
     what, among = value
 
+    def read(returned: Any, name: str) -> tuple[float, str]:
+        if not isinstance(returned, tuple | list) or len(returned) != 2:
+            raise ValueError(f"{name} returned {shown(returned)}")
+        return number_in(returned[0], what, among), letter_in(returned[1], list(reasons))
+
+    def judged(said: tuple[float, str], variant: int) -> Anomaly | str:
+        number, letter = said
+        verdict, refuted = judge(number, variant), reasons[letter]
+        if isinstance(verdict, str) and refuted:
+            return Anomaly("another reason", *refuted(number, variant))
+        return verdict
+
+    trial = of_returned(read, "no value and reason", judged)
+    return Exercise(id, title, "", trial, hints, figures=figures)
+
+
+def paired(many: int, words: Sequence[Iterable[str]], judge: Judge) -> Trial:
+    """A trial of a function that returns `many` pairs of words, each from one list in `words`."""
+
+    def read(returned: Any, name: str) -> list[tuple[str, ...]]:
+        given = returned if isinstance(returned, list | tuple) else ()
+        try:
+            # str's own methods make plain texts also of what only looks like one.
+            pairs = [tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in given]
+        except TypeError:
+            pairs = []
+        if [*map(len, pairs)] != [2] * many:
+            number = f"{len(given)} of {many} pairs: " * (len(given) not in (0, many))
+            raise ValueError(f"{name} returned {number}{shown(returned)}")
+        for said, known in zip(zip(*pairs, strict=True), words, strict=True):
+            if others := {*said} - {*known}:
+                raise ValueError(f"{shown(min(others))} is none of {listed(known)}")
+        return pairs
+
+    return of_returned(read, "not as asked for", judge)
+
+
+def of_returned(read: Callable[[Any, str], Any], anomaly: str, judge: Judge) -> Trial:
+    """A trial that calls the function once and judges what `read(returned, name)` makes of its
+    return value. If `read` raises ValueError, the form is wrong, which is an anomaly of this name."""
+
     def trial(answer: Answer, variant: int) -> Anomaly | str:
         if answer.again is None:
             with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
                 returned = answer.call()
             try:
-                if not isinstance(returned, tuple | list) or len(returned) != 2:
-                    raise ValueError(f"{answer.name} returned {shown(returned)}")
-                number = _number(returned[0], what, among)
-                answer.last = number, _letter(returned[1], list(reasons))
+                answer.last = read(returned, answer.name)
             except ValueError as error:
-                return Anomaly("no value and reason", str(error))
+                return Anomaly(anomaly, str(error))
             if answer.is_apart:
                 return TO_BE_JUDGED
-        number, letter = answer.again or answer.last
-        judged, refuted = judge(number, variant), reasons[letter]
-        if isinstance(judged, str) and refuted:
-            return Anomaly("another reason", *refuted(number, variant))
-        return judged
+        return judge(answer.again or answer.last, variant)
 
-    return Exercise(id, title, "", trial, hints, figures=figures)
+    return trial
 
 
-def paired(answer: Answer, many: int, words: Sequence[Iterable[str]]) -> Anomaly | None:
-    """Store the `many` pairs that a function returns in `answer.last`. Returns an Anomaly if a pair
-    is not from `words`, TO_BE_JUDGED if the function runs apart, and otherwise None."""
-    if answer.again is not None:
-        return None
-    with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
-        returned = answer.call()
-    pairs = returned if isinstance(returned, list | tuple) else ()
-    try:
-        # str's own methods make plain texts also of what only looks like one.
-        answer.last = [tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in pairs]
-    except TypeError:
-        answer.last = []
-    if [*map(len, answer.last)] != [2] * many:
-        number = f"{len(pairs)} of {many} pairs: " * (len(pairs) not in (0, many))
-        return Anomaly("not as asked for", f"{answer.name} returned {number}{shown(returned)}")
-    for said, known in zip(zip(*answer.last, strict=True), words, strict=True):
-        if others := {*said} - {*known}:
-            evidence = f"{shown(min(others))} is none of {listed(known)}"
-            return Anomaly("not as asked for", evidence)
-    return TO_BE_JUDGED if answer.is_apart else None
-
-
-def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:
+def number_in(value: Any, what: str, among: range | tuple[float, float]) -> float:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
         raise ValueError(f"the value is {shown(value)}, which is not a number")
     number = float(value)
@@ -86,7 +99,7 @@ def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:
     return int(number) if isinstance(among, range) else number
 
 
-def _letter(reason: Any, letters: list[str]) -> str:
+def letter_in(reason: Any, letters: list[str]) -> str:
     letter = reason.strip(" ().:").lower() if isinstance(reason, str) else reason
     if letter not in letters:
         raise ValueError(f"the reason is {shown(letter)}; reasons: {listed(letters)}")

@@ -19,9 +19,7 @@ class Done(BaseModel):
     """The progress in one exercise."""
 
     outcome: str = "not yet"
-    tries: int = 0
     anomalies: dict[str, int] = {}
-    digest: str = ""
     variant: int = 0  # the variant of the correct answer
 
 
@@ -30,7 +28,7 @@ class Predicted(BaseModel):
     fact: str
 
 
-class Kept(BaseModel):
+class SavedProgress(BaseModel):
     """A learner's progress, as stored in the file."""
 
     edalab: Literal[1] = 1
@@ -39,12 +37,12 @@ class Kept(BaseModel):
     predictions: dict[str, Predicted] = {}
 
 
-_in_memory = Kept()  # the progress in this process, if there is no file
+_in_memory = SavedProgress()  # the progress in this process, if there is no file
 
 
 def variant(name: str | None = None) -> int:
     """The number that determines a learner's own figures, computed from the name; 1 without one."""
-    name = one_name(kept().name if name is None else name)
+    name = one_name(saved_progress().name if name is None else name)
     return 2 + crc32(name.casefold().encode()) % 99_990 if name else 1
 
 
@@ -60,7 +58,7 @@ def enrol(name: str) -> str:
 
     Returns the name, the number of your variant, and the exercises to check again.
     """
-    progress, name = kept(), one_name(name)
+    progress, name = saved_progress(), one_name(name)
     if not name:
         raise Misuse('enrol takes your name: enrol("Ada Lovelace")')
     progress.name, own = name, variant(name)
@@ -70,44 +68,46 @@ def enrol(name: str) -> str:
     return f"{name}, variant {own}{again}"
 
 
-def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
+def save_outcome(id: str, outcome: str, anomaly: str) -> int:
     """Save the outcome of an answer, and return how often this exercise had this anomaly. A correct
     outcome stays correct."""
-    progress = kept()
+    progress = saved_progress()
     done = progress.exercises.setdefault(id, Done())
-    done.tries += 1
     if outcome == "correct":
         done.outcome, done.variant = outcome, variant(progress.name)
     if anomaly:
         done.anomalies[anomaly] = done.anomalies.get(anomaly, 0) + 1
-        done.digest = digest
     _write(progress)
     # Without a file it is 1, so that a cell that runs twice shows the same hint.
     return done.anomalies.get(anomaly, 0) if _path() else 1
 
 
-def keep_prediction(question: str, predicted: Any, fact: Any) -> None:
+def save_prediction(question: str, predicted: Any, fact: Any) -> None:
     """Save a prediction that the learner made, and the fact."""
-    progress = kept()
+    progress = saved_progress()
     progress.predictions[question] = Predicted(predicted=str(predicted), fact=str(fact))
     _write(progress)
 
 
-def kept() -> Kept:
+def saved_progress() -> SavedProgress:
     """The learner's progress. An unreadable file is renamed with a warning, not overwritten."""
     path = _path()
     if path is None:
         return _in_memory
     try:
-        return Kept.model_validate_json(path.read_text(encoding="utf-8-sig"))
+        return SavedProgress.model_validate_json(path.read_text(encoding="utf-8-sig"))
     except (ValueError, PermissionError):
         with suppress(OSError):  # if nothing may be written, `_write` warns
-            aside = path.replace(path.with_suffix(".damaged.json"))
+            aside, number = path.with_suffix(".damaged.json"), 1
+            while aside.exists():  # an earlier copy
+                number += 1
+                aside = path.with_suffix(f".damaged-{number}.json")
+            path.replace(aside)
             became = f"it is now called {aside.name}, and your progress begins anew"
             warnings.warn(f"{path.name} cannot be read: {became}", stacklevel=2)
     except OSError:
         pass  # no file yet
-    return Kept()
+    return SavedProgress()
 
 
 def _path() -> Path | None:
@@ -115,7 +115,7 @@ def _path() -> Path | None:
     return Path(where) if where else None
 
 
-def _write(progress: Kept) -> None:
+def _write(progress: SavedProgress) -> None:
     path = _path()
     if path is None:
         return

@@ -59,7 +59,7 @@ class Prediction:
         if self._control is not None:
             self._control.value = choice
 
-    def against(self, fact: Any, exactly: str = "") -> "Comparison":
+    def against(self, fact: Any, exactly: str = "") -> "PredictionAndFact":
         """Compare the learner's prediction with the fact.
 
         Before the learner has chosen, the result asks for a choice and hides the fact. Afterwards
@@ -67,15 +67,15 @@ class Prediction:
         rough. If the choices stand for numbers, `fact` is a number; the nearest choice is shown.
         """
         if not self.made:
-            return Comparison(None, None)
+            return PredictionAndFact(None, None)
         if isinstance(self.choices, dict):
             fact = min(self.choices, key=lambda choice: abs(self.choices[choice] - fact))
-        learner.keep_prediction(self.question, self.value, fact)
-        return Comparison(self.value, f"{fact} ({exactly})" if exactly else fact)
+        learner.save_prediction(self.question, self.value, fact)
+        return PredictionAndFact(self.value, f"{fact} ({exactly})" if exactly else fact)
 
     def reveal(self, answer: Any) -> Any:
         """The answer, such as a picture that shows the fact; before a choice, a request for one."""
-        return answer if self.made else Comparison(None, None)
+        return answer if self.made else PredictionAndFact(None, None)
 
     @staticmethod
     def _one_of(choices: Any, choice: Any) -> Any:
@@ -127,7 +127,7 @@ class Prediction:
         return f"<Prediction {self.question!r}: {self.value}{'' if self.made else ', by default'}>"
 
 
-class Comparison:
+class PredictionAndFact:
     """A prediction next to the fact, or, without a prediction, a request for one."""
 
     ASK = "Choose an answer above, then run this cell again."

@@ -12,15 +12,15 @@ _MARKS = {"correct": "●", "not yet": "◐", "": "○"}
 def progress() -> "Progress":
     """Your progress: each exercise as ● correct, ◐ begun or ○ open, and how many of your
     predictions were right."""
-    return Progress(learner.kept())
+    return Progress(learner.saved_progress())
 
 
 class Progress:
     """The outcomes of each lesson's exercises in `.lessons`, counted by `.correct` and `.total`."""
 
-    def __init__(self, kept: learner.Kept):
-        self.name, self.predictions = kept.name, kept.predictions
-        outcomes = {id: done.outcome for id, done in kept.exercises.items()}
+    def __init__(self, saved: learner.SavedProgress):
+        self.name, self.predictions = saved.name, saved.predictions
+        outcomes = {id: done.outcome for id, done in saved.exercises.items()}
         self.lessons: dict[str, list[tuple[Exercise, str]]] = {
             lesson: [(one, outcomes.get(one.id, "")) for one in of_lesson(lesson)]
             for lesson in LESSONS

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from edalab import Event, PublishFailed, Unanswered
-from edalab.exercises.lesson_00_shop import (
+from edalab.exercises.lesson_00_system import (
     CancelOrder,
     OrderCancelled,
     RefundBill,

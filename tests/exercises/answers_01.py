@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from edalab import Unanswered
-from edalab.exercises.lesson_01_shop import GetUser, GetUserAt, UserRegistered, WriteLater
+from edalab.exercises.lesson_01_system import GetUser, GetUserAt, UserRegistered, WriteLater
 
 # -- 01.1
 

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from edalab.exercises.lesson_02_shop import AddressChanged  # noqa: F401  the notebook has it, too
+from edalab.exercises.lesson_02_system import AddressChanged  # noqa: F401  the notebook has it, too
 
 # -- 02.1
 

@@ -6,7 +6,7 @@ from functools import reduce
 from uuid import uuid4
 
 from edalab import ConcurrencyError, EventStore, Misuse, Unanswered
-from edalab.exercises.lesson_03_bank import (
+from edalab.exercises.lesson_03_system import (
     CheckFraud,
     MoneyDeposited,
     MoneyWithdrawn,

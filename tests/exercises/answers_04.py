@@ -1,7 +1,7 @@
 """Answers to the exercises of lesson 04 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
 from edalab import Unanswered
-from edalab.exercises.lesson_04_bank import EntriesAfter, EntryRecorded  # as in the notebook
+from edalab.exercises.lesson_04_system import EntriesAfter, EntryRecorded  # as in the notebook
 
 # -- 04.1
 

@@ -1,6 +1,6 @@
 """Answers to the exercises of lesson 05 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
-from edalab.exercises.lesson_05_shop import InventoryReserved, PaymentCharged, PaymentRefused  # noqa: F401  as in the notebook
+from edalab.exercises.lesson_05_system import InventoryReserved, PaymentCharged, PaymentRefused  # noqa: F401  as in the notebook
 
 # -- 05.1
 

@@ -1,6 +1,6 @@
 """Answers to the exercises of lesson 07 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
-from edalab.exercises.lesson_07_shop import PriceChanged, StockMoved  # as in the notebook
+from edalab.exercises.lesson_07_system import PriceChanged, StockMoved  # as in the notebook
 
 # -- 07.1: the stored notebook's figures are 30 events of 1 s in 4 partitions
 

@@ -1,7 +1,11 @@
 """Answers to the exercises of lesson 08 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
 from edalab import PublishFailed, Refused, Unanswered
-from edalab.exercises.lesson_08_shop import Charge, CheckCard, PaymentCharged  # as in the notebook
+from edalab.exercises.lesson_08_system import (
+    Charge,
+    CheckCard,
+    PaymentCharged,
+)  # as in the notebook
 from edalab.practice import figures
 
 # -- 08.1

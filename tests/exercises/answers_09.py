@@ -3,7 +3,7 @@
 import json
 
 from edalab import PublishFailed, Refused, Unanswered
-from edalab.exercises.lesson_09_shop import (  # as in the notebook
+from edalab.exercises.lesson_09_system import (  # as in the notebook
     LookInNorth,
     LookInSouth,
     MovePieces,

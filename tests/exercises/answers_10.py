@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Literal
 
 from edalab import Event
-from edalab.exercises.lesson_10_shop import OrderPlacedInEuros
+from edalab.exercises.lesson_10_system import OrderPlacedInEuros
 
 # -- 10.1
 

@@ -1,7 +1,7 @@
 """Answers to the exercises of lesson 11 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
 from edalab import PublishFailed
-from edalab.exercises.lesson_11_shop import LineAdded, RowParked  # as in the notebook
+from edalab.exercises.lesson_11_system import LineAdded, RowParked  # as in the notebook
 from edalab.practice import figures
 
 # -- 11.1

@@ -4,7 +4,7 @@ import math
 import random
 
 from edalab import Busy, Refused, Unanswered
-from edalab.exercises.lesson_12_shop import GetHealth, OrderPlaced, rush  # as in the notebook
+from edalab.exercises.lesson_12_system import GetHealth, OrderPlaced, rush  # as in the notebook
 
 # -- 12.1
 

@@ -19,7 +19,7 @@ from survivors import SURVIVORS
 from edalab import Misuse, read_table
 from edalab.errors import Unknown
 from edalab.exercises.lesson_03 import CORRECTED
-from edalab.exercises.lesson_06_shop import orders_of
+from edalab.exercises.lesson_06_system import orders_of
 from edalab.practice import check, enrol, figures, learner
 from edalab.practice.answer import Answer
 from edalab.practice.exercise import Anomaly, exercise, general_hints, of_lesson
@@ -202,7 +202,7 @@ def correct_for(names: list[str], source: str, id: str) -> bool:
     """Whether an answer is correct with the figures of each of these learners."""
     with pytest.MonkeyPatch.context() as patched:
         for name in names:
-            patched.setattr(learner, "kept", learner.Kept(name=name).model_copy)
+            patched.setattr(learner, "saved_progress", learner.SavedProgress(name=name).model_copy)
             if not check(defined(source, id), id).correct:
                 return False
     return True
@@ -301,7 +301,9 @@ def tried(id: str, name: str, around) -> Anomaly | str:
     asked = exercise(id)
     answer = Answer(solution(id), asked.takes, asked.names)
     with answer.at_home_in(f"edalab.exercises.lesson_{id[:2]}"):
-        given = SimpleNamespace(function=around(answer.function), where_raised=lambda error: "")
+        given = SimpleNamespace(
+            function=around(answer.function), again=None, where_raised=lambda error: ""
+        )
         return asked.trial(given, learner.variant(name))
 
 

@@ -133,10 +133,10 @@ def begin(order, ctx):
     return Continue(order_id=order.order_id)
 
 
-def led_by(shop: System, next_step: Callable, in_doubt: bool, answered: dict) -> None:
+def led_by(shop: System, next_step: Callable, shows_doubt: bool, answered: dict) -> None:
     """A coordinator with a saga log: `next_step(log)` returns the step to ask for, or the end.
 
-    A step is logged before it is asked for, at first as "no answer". With `in_doubt`, the function sees
+    A step is logged before it is asked for, at first as "no answer". With `shows_doubt`, the function sees
     such lines; otherwise the coordinator asks again. `answered` has the function's first answers.
     """
 
@@ -149,7 +149,7 @@ def led_by(shop: System, next_step: Callable, in_doubt: bool, answered: dict) ->
                 log = list(db.execute(answers, (order_id,)))
             if len(log) >= MOST:
                 return ctx.note("asked too often")
-            log = tuple(line for line in log if in_doubt or line[1] != "no answer")
+            log = tuple(line for line in log if shows_doubt or line[1] != "no answer")
             step = next_step([*log])
             step = _name(await step if isawaitable(step) else step, next_step)
             answered.setdefault(log, step)

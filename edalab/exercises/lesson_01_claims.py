@@ -1,115 +1,16 @@
-"""The shop of lesson 01's exercises: accounts owns the users, and mail asks it for their addresses."""
+"""The claims of lesson 01's exercises, on the letters that mail writes and how it asks accounts."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ..claims.claim import Claim
 from ..errors import Unanswered
-from ..model import Command, Event, Query, System
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
-from .general import no_slips
+from .general import claims, no_slips, steps
+from .lesson_01_system import UserRegistered, WriteLater
 
-
-class RegisterUser(Command):
-    userId: str
-    email: str
-
-
-class ChangeEmail(Command):
-    userId: str
-    email: str
-
-
-class UserRegistered(Event, topic="users", key="userId"):
-    userId: str
-    timestamp: float
-
-
-class WriteLater(Command):
-    userId: str
-    timestamp: float
-
-
-class GetUser(Query):
-    userId: str
-
-
-class GetUserAt(Query):
-    userId: str
-    at: float
-
-
-USERS = "create table users (userId text, email text, since real)"
-LETTERS = "create table letters (userId text, email text);" + "".join(
-    f"""create trigger no_{change} before {change} on letters
-        begin select raise(abort, 'rule 3: a letter that is sent cannot be changed or deleted'); end;"""
-    for change in ("delete", "update")
-)
 HANDLING = 5  # seconds allowed for the handling of one message
-KINDS = (GetUser, GetUserAt, UserRegistered, WriteLater, Unanswered)
-NAMES = {kind.__name__: kind for kind in KINDS}
-
-
-async def register(command, ctx):
-    with ctx.database as db:
-        began = "select min(since) from users where userId = ?"
-        [(since,)] = db.execute(began, (command.userId,))
-        if since is None:
-            since = ctx.now
-            db.execute("insert into users values (?, ?, ?)", (command.userId, command.email, since))
-    await ctx.publish(UserRegistered(userId=command.userId, timestamp=since))
-
-
-def change_email(command, ctx):
-    with ctx.database as db:
-        keep = "insert into users select distinct userId, ?, ? from users where userId = ?"
-        db.execute(keep, (command.email, ctx.now, command.userId))
-
-
-def get_user(query, ctx):
-    with ctx.database as db:
-        since = "select email from users where userId = ? and since <= ? order by since desc"
-        found = db.execute(since, (query.userId, getattr(query, "at", ctx.now))).fetchone()
-        return {"email": found and found[0]}
-
-
-def shop(write: Callable, max_attempts: int = 3) -> System:
-    """`accounts` owns the users and their past addresses; `mail` writes to those who register."""
-    system = System("shop")
-    accounts = system.service("accounts", schema=USERS)
-    accounts.handles(RegisterUser)(register)
-    accounts.handles(ChangeEmail)(change_email)
-    accounts.answers(GetUser)(get_user)
-    accounts.answers(GetUserAt)(get_user)
-    system.service("mail", schema=LETTERS).on(UserRegistered, max_attempts=max_attempts)(write)
-    return system
-
-
-def down(*outages: int) -> list[list[str]]:
-    """Plans in which `accounts` is down for these seconds, from the first query of either kind."""
-    queries = "GetUserAt", "GetUser"
-    return [[f"crash accounts.handle.{each} #1 for {s} s"] for s in outages for each in queries]
-
-
-def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
-    """Two users register with one address, which nobody can guess, and Ada moves soon after."""
-    ada, address = f"ada-{variant}", f"rose{variant * 7 % 97}"
-
-    async def users(ctx):
-        for user in (ada, f"o'hara-{variant}"):
-            await ctx.send(RegisterUser(userId=user, email=f"{address}@home"))
-        await ctx.sleep(0.1)
-        await ctx.send(ChangeEmail(userId=ada, email=f"{address}@work"))
-
-    return shop(write), users
-
-
-def or_later(write: Callable, variant: int) -> tuple[System, Callable]:
-    """The same, but `mail` also handles WriteLater with this function."""
-    system, users = two_users(write, variant)
-    system.services["mail"].handles(WriteLater)(write)
-    return system, users
+UNWRITTEN = "given up", "forgotten", "noted too early", "never written to"
 
 
 def registered(run: Run) -> dict[str, str]:
@@ -135,7 +36,7 @@ def unwritten(run: Run) -> list[tuple[str, str]]:
 
 
 def dead(run: Run) -> list[Any]:
-    return [step for step in of_mail(run) if step.step == "dead_letter"]
+    return steps(run, "dead_letter", service="mail")
 
 
 def slips(run: Run) -> list[Any]:
@@ -164,12 +65,6 @@ def _why(run: Run, user: str) -> tuple[str, str]:
         why = "forgotten" if "publish" in last else "given up"
     odd = "".join(f"; letters has {row}" for row in letters(run) if row[0] not in registered(run))
     return why, f"nobody wrote to {user}; mail's last message about {user} was {message}{odd}"
-
-
-def nobody_is(why: str) -> Claim:
-    return Claim("everybody who registered gets a letter", about=UserRegistered)(
-        lambda run: [evidence for found, evidence in unwritten(run) if found == why]
-    )
 
 
 @Claim("accounts is given a pause between two questions", about=UserRegistered)
@@ -242,17 +137,13 @@ def no_question_in_vain(run):
 def only_accounts_announces(run):
     return [
         f"mail publishes {step.envelope.data} at {step.time / 1000:g} s"
-        for step in of_mail(run)
-        if (step.step, step.envelope.type) == ("publish", UserRegistered.__name__)
+        for step in steps(run, "publish", UserRegistered, service="mail")
     ]
 
 
 CLAIMS = {
     "raises": no_slips(UserRegistered),
-    **{
-        why: nobody_is(why)
-        for why in ("given up", "forgotten", "noted too early", "never written to")
-    },
+    **claims("everybody who registered gets a letter", UserRegistered, unwritten, UNWRITTEN),
     "another address": address_as_registered,
     "written to twice": nobody_twice,
     "asked in vain": no_question_in_vain,

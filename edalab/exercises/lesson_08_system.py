@@ -1,18 +1,12 @@
 """The shop of lesson 08's exercises: the `provider` is outside of the transaction of `billing`."""
 
-from collections import Counter
 from collections.abc import Callable
-from itertools import chain
-from typing import Any
 
-from ..claims.claim import Claim
-from ..errors import Refused, Unanswered
-from ..model import Command, Event, Message, Query, System
-from ..practice.exercise import nothing_dead
+from ..errors import Refused
+from ..model import Command, Event, Query, System
 from ..sim import simulate
 from ..sim.run import Run
-from ..sim.steps import TOO_LATE
-from .lesson_07_claims import in_memory
+from .general import until_answered
 
 
 class OrderPlaced(Event, topic="orders", key="order_id"):
@@ -65,23 +59,6 @@ def charge(command, ctx):
     return answer
 
 
-def charged(run: Run) -> Counter:
-    """How often each order was charged with each amount."""
-    return Counter(run.rows("provider", "select order_id, amount from charges"))
-
-
-def was(done: str, times: int) -> str:
-    """How often something was done, in words."""
-    often = ("", " once", " twice")[times] if times < 3 else f" {times} times"
-    return f"was {done}{often}" if times else f"was never {done}"
-
-
-def steps(run: Run, service: str, step: str, kind: type[Message]) -> list[Any]:
-    """The steps of a service with this name that concern messages of this class."""
-    here = [each for each in run.journal if (each.service, each.step) == (service, step)]
-    return [each for each in here if each.envelope and each.envelope.type == kind.__name__]
-
-
 # -- 08.1
 
 
@@ -109,12 +86,6 @@ def charge_by_key(command, ctx):
     with ctx.database as db:
         row = command.key, command.amount, "charged", ctx.now
         db.execute("insert or ignore into answers values (?, ?, ?, ?)", row)
-
-
-def charges_of(letter: str, variant: int) -> tuple[int, Run]:
-    """The charges of the provider in that morning with the key of this letter, and the run."""
-    run = the_morning(letter, variant)
-    return len(run.rows("provider", "select * from answers")), run
 
 
 def the_morning(letter: str, variant: int) -> Run:
@@ -177,15 +148,6 @@ def provider_of(charge_once: Callable, variant: int) -> tuple[System, Callable]:
         order_id, amount = asked[key][which]
         return Charge(order_id=order_id, customer="ada", amount=amount, key=key)
 
-    async def until_answered(ctx, *at_once):
-        for _ in range(5):
-            told = await ctx.all(*map(ctx.ask, at_once))
-            pairs = zip(at_once, told, strict=True)
-            at_once = [command for command, answer in pairs if isinstance(answer, Unanswered)]
-            if not at_once:
-                return
-            await ctx.sleep(0.1)
-
     async def people(ctx):
         await until_answered(ctx, charge(first))
         await until_answered(ctx, charge(twice), charge(twice), charge(twice, 1))
@@ -195,53 +157,6 @@ def provider_of(charge_once: Callable, variant: int) -> tuple[System, Callable]:
         await until_answered(ctx, charge(large))
 
     return shop, people
-
-
-def answers(run: Run) -> dict[tuple[str, int], list[str]]:
-    """The answers that the client received, by key and amount."""
-    told: dict[tuple[str, int], list[str]] = {}
-    for step in steps(run, "client", "ask", Charge):
-        told.setdefault((step.envelope.data.key, step.envelope.data.amount), [])
-    for step in steps(run, "client", "answer", Charge):
-        if step.detail != TOO_LATE:
-            answer = "refused" if step.detail.startswith("refused") else step.detail.strip('"')
-            told[step.envelope.data.key, step.envelope.data.amount].append(answer)
-    return told
-
-
-def wrong_charges(run: Run, kind: str) -> list[str]:
-    """The mistakes of one kind in what the provider did and answered."""
-    told, rows, found = answers(run), charged(run), []
-    amounts: dict[str, list[tuple[int, list[str]]]] = {}
-    for (key, amount), said in told.items():
-        amounts.setdefault(key, []).append((amount, said))
-    for key, asked in amounts.items():
-        order_id = key.partition("/")[0]
-        times = [rows[order_id, amount] for amount, _ in asked]
-        said = [sorted({*each}) for _, each in asked]
-        each_amount = (", ".join(answer or "''" for answer in each) for each in said)
-        told_in_words = f"{key} was answered {' and '.join(each_amount)}"
-        first, kept = asked[0][0], [each for each in said if each != ["refused"]]
-        many = "three" if order_id.startswith("o2") else "two" if first == 151 else ""
-        at_once = f", in {many} requests at once" if many else ""
-        if max(times) > 1:
-            found.append(("charged twice", f"{order_id} {was('charged', max(times))}"))
-        elif [] in said:
-            found.append(("no answer", f"{key} was asked for again and again, without an answer"))
-        elif {*chain(*said)} - {"charged", "declined", "refused"} or (first == 150 and not kept):
-            found.append(("an unknown answer", told_in_words))
-        elif sum(map(bool, times)) > 1 or len(kept) > 1:
-            asked_for = f"{key} was used for two amounts{at_once}"
-            found.append(("another amount", f"{asked_for}; {told_in_words}"))
-        elif max(map(len, said)) > 1:
-            found.append(("another answer", f"{told_in_words}{at_once}"))
-        elif any(times) and (first == 150 or kept == [["declined"]]):
-            found.append(("declined and charged", f"{told_in_words}, and {order_id} charged"))
-        elif (kept == [["charged"]]) != any(times) or (first < 150 and not any(times)):
-            either = " or ".join(str(amount) for amount, _ in asked)
-            charges = f"{order_id} {was('charged', sum(times))} with {either}"
-            found.append(("never charged", f"{charges}, {told_in_words}"))
-    return [evidence for name, evidence in found if name == kind]
 
 
 # -- 08.3
@@ -271,45 +186,3 @@ def billing_of(bill: Callable, variant: int) -> tuple[System, Callable]:
 
 def note_nothing(event):
     """Do nothing: the deliveries to `mail` show what is in the topic."""
-
-
-def wrong_events(run: Run, kind: str) -> list[str]:
-    """The differences of one kind between charges and stored events."""
-    placed = {
-        (step.envelope.data.order_id, step.envelope.data.amount)
-        for step in steps(run, "client", "publish", OrderPlaced)
-    }
-    stored = {
-        step.offset: (step.envelope.data.order_id, step.envelope.data.amount)
-        for step in steps(run, "mail", "deliver", PaymentCharged)
-    }
-    rows, events, found = charged(run), Counter(stored.values()), []
-    for order in sorted(placed | {*events}):
-        order_id, amount = order
-        times = f"{order_id} {was('charged', rows[order])} with {amount}"
-        if rows[order] > 1:
-            found.append(("charged twice", times))
-        elif rows[order] < (order in placed and amount <= 100):
-            found.append(("never charged", times))
-        elif events[order] > 1:
-            found.append(("published twice", f"{times}; its event {was('stored', events[order])}"))
-        elif events[order] > rows[order]:
-            found.append(("published without a charge", f"{times}, and its event is stored"))
-        elif events[order] < rows[order]:
-            found.append(("never published", f"{times}, and no event of it is stored"))
-    return [evidence for name, evidence in found if name == kind]
-
-
-def claims(
-    sentence: str, about: type[Message], service: str, wrong: Callable, names: list[str]
-) -> dict[str, Claim]:
-    """A claim for each named mistake of a service."""
-
-    def without(name: str) -> Claim:
-        if name == "a dead letter":
-            return nothing_dead(service, about)
-        return Claim(sentence, about=about)(
-            lambda run: [evidence + in_memory(run, service) for evidence in wrong(run, name)]
-        )
-
-    return {name: without(name) for name in names}

@@ -1,12 +1,11 @@
 """The two shops of lesson 09's exercises, `north` and `south`, which hear of each other late."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
-from zlib import crc32
 
-from ..errors import Unanswered
 from ..model import Command, Event, Query, System
+from .general import mixed, until_answered
 
 SHOPS = "north", "south"
 
@@ -22,16 +21,6 @@ class SellInSouth(Command):
 
 
 SELL = {"north": SellInNorth, "south": SellInSouth}
-
-
-async def until_answered(ctx, *questions) -> list:
-    """The answers to questions that are asked at once, each up to six times."""
-    answers = await ctx.all(*map(ctx.ask, questions))
-    for n, question in [*enumerate(questions)] * 5:
-        if isinstance(answers[n], Unanswered):
-            await ctx.sleep(0.1)
-            [answers[n]] = await ctx.all(ctx.ask(question))
-    return answers
 
 
 # -- 09.1
@@ -61,11 +50,6 @@ ASKS = {
     "brings": ("brings {}", "thanks"),
 }
 STOCK, PRICE = 10, 20
-
-
-def mixed(things: Iterable, variant: int) -> list:
-    """The things, in an order that differs from learner to learner."""
-    return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
 
 
 def stories(variant: int) -> list[list[str]]:

@@ -1,23 +1,18 @@
 """The shop of lesson 10's exercises: OrderPlaced is written in one version and read in another."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice, permutations, product
 from typing import Any, Literal, NamedTuple
-from zlib import crc32
 
 from pydantic import create_model
 
 from ..model import Command, Event, System
 from ..sim import cut, deploy, pause, simulate
 from ..sim.run import Run
+from .general import mixed
 
 BILLS = "create table bills (order_id text, cents int)"
-
-
-def mixed(things: Iterable, variant: int) -> list:
-    """The things, in an order that differs from learner to learner."""
-    return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
 
 
 # -- 10.1

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ..model import Command, Event, Query, System
 from ..store.event_store import EventStore
+from .general import sent
 
 
 class Deposit(Command):
@@ -66,18 +67,6 @@ async def check(query, ctx):
     return {"ok": query.amount < SUSPICIOUS}
 
 
-def _sent(messages: list, late: Command | None = None) -> Callable:
-    """A workload that sends messages, with pauses; `late` is sent first and arrives after 10 s."""
-
-    async def people(ctx):
-        if late:
-            await ctx.send(late, after=10)
-        for message in messages:
-            await (ctx.send(message) if isinstance(message, Command) else ctx.sleep(message))
-
-    return people
-
-
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     """Two workloads. In the first, an account covers one of two withdrawals, not both, and then one
     of all that is left. Another covers a withdrawal after a refusal, during deposits every half
@@ -103,5 +92,10 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     too_early = [put(ours, 50), 3, want(ours, 80 + odd), 0.2, put(ours, 70 + odd), 1.5]
     too_early += [want(ours, 500), 0.6, put(ours, 500), 1.5]
     too_early += [want(ours, 80 + odd), want(ours, 80 + odd, "Bob")]
-    # The first command, client-1, arrives when client-10 and others are in the stream.
-    return bank, [_sent(one_fits, late=want(theirs, 50, "Cleo")), _sent(too_early)]
+
+    async def late_and_the_others(ctx):
+        # This command, client-1, arrives when client-10 and others are in the stream.
+        await ctx.send(want(theirs, 50, "Cleo"), after=10)
+        await sent(*one_fits)(ctx)
+
+    return bank, [late_and_the_others, sent(*too_early)]

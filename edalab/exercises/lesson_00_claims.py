@@ -1,87 +1,12 @@
-"""The shop of lesson 00's exercises: an order is cancelled, and four services must be informed."""
+"""The claims of lesson 00's exercises, on what customers are told and services learn."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ..claims.claim import Claim
-from ..errors import Unanswered, listed
-from ..model import Command, Event, System
+from ..errors import listed
 from ..sim.run import Run
-
-
-class CancelOrder(Command):
-    orderId: str
-
-
-class RefundBill(Command):
-    orderId: str
-
-
-class SendMail(Command):
-    orderId: str
-
-
-class TakePoints(Command):
-    orderId: str
-
-
-class OrderCancelled(Event, topic="order-events", key="orderId"):
-    orderId: str
-
-
-ORDERS = "create table orders (orderId text primary key)"
-DONE = "create table done (orderId text primary key)"
-BY_COMMAND = {"billing": RefundBill, "mail": SendMail, "loyalty": TakePoints}
-SUBSCRIBERS = (*BY_COMMAND, "stock")
-MESSAGES = (CancelOrder, OrderCancelled, RefundBill, SendMail, TakePoints)
-NAMES = {kind.__name__: kind for kind in (*MESSAGES, Unanswered)}
-
-
-async def work(message, ctx):
-    await ctx.sleep(0.2)
-    with ctx.database as db:
-        db.execute("insert or replace into done values (?)", (message.orderId,))
-
-
-def take_out(event, ctx):
-    with ctx.database as db:
-        db.execute("delete from orders where orderId = ?", (event.orderId,))
-
-
-def customers(*cancel: tuple[str, str], pause: float = 0) -> Callable:
-    """A workload in which customers cancel orders, one after the other, with a pause in seconds."""
-
-    async def workload(ctx):
-        for customer, order in cancel:
-            try:
-                answer = await ctx.ask(CancelOrder(orderId=order), timeout=3)
-                ctx.note(f"{customer} is told: {answer}")
-            except Unanswered:
-                ctx.note(f"{customer} gives up")
-            await ctx.sleep(pause)
-
-    return workload
-
-
-def shop(cancel: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Two workloads. In one, Ada cancels an order that is on record, and Bob one that is not (only
-    a longer id is). In the other, Ada cancels hers twice. `stock` is new and takes only events."""
-    ada, bob = ("Ada", f"order-{16 + variant}"), ("Bob", f"order-{98 + variant}")
-    system = System("shop")
-    on_record = f"insert into orders values ('{ada[1]}'), ('order-1'), ('{bob[1]}0')"
-    system.service("orders", schema=f"{ORDERS}; {on_record}").handles(CancelOrder)(cancel)
-    for name in SUBSCRIBERS:
-        system.service(name, schema=DONE).on(OrderCancelled)(work)
-    for name, command in BY_COMMAND.items():
-        system.services[name].handles(command)(work)
-    return system, [customers(ada, bob), customers(ada, ada, pause=5)]
-
-
-def hearing_itself(cancel: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """The same shop, in which `orders` also subscribes to its own event."""
-    system, workloads = shop(cancel, variant)
-    system.services["orders"].on(OrderCancelled)(take_out)
-    return system, workloads
+from .general import steps
+from .lesson_00_system import NAMES, SUBSCRIBERS, CancelOrder
 
 
 def orders_in_trouble(run: Run) -> bool:
@@ -94,14 +19,13 @@ def orders_in_trouble(run: Run) -> bool:
 
 def questions(run: Run) -> list[Any]:
     """The steps in which a customer asked to cancel an order."""
-    return [step for step in run.journal if (step.service, step.step) == ("client", "ask")]
+    return steps(run, "ask", service="client")
 
 
 def answers(run: Run) -> list[tuple[str, str]]:
     """For each request to cancel, the order and the customer's note about the answer."""
     orders = [step.envelope.data.orderId for step in questions(run)]
-    client = [step for step in run.journal if step.service == "client"]
-    notes = [step.detail or "" for step in client if step.step == "note"]
+    notes = [step.detail or "" for step in steps(run, "note", service="client")]
     return list(zip(orders, notes, strict=False))  # a run that was stopped has fewer notes
 
 
@@ -174,7 +98,7 @@ def not_again(run):
 @Claim("the services learn of every cancelled order", about=CancelOrder)
 def somebody_hears(run):
     deaf = [order for order in cancelled(run) if not done(run, order)]
-    kinds = {step.envelope.type for step in run.journal if step.step == "publish"} - NAMES.keys()
+    kinds = {step.envelope.type for step in steps(run, "publish")} - NAMES.keys()
     strange = [
         f"{kind} is published, and nobody subscribes to it" for kind in sorted(kinds) if deaf
     ]
@@ -188,11 +112,11 @@ def everybody_hears(run):
 
 @Claim("no service learns twice of an order", about=CancelOrder)
 def told_once(run):
-    asks = any((step.service, step.step) == ("orders", "ask") for step in run.journal)
+    asks = steps(run, "ask", service="orders")
     may_repeat = any(getattr(fault, "do", "") != "delay" for fault in run.faults)
     if may_repeat or (asks and not run.faults):  # asks break another claim first
         return []
-    told = [(s.service, s.envelope) for s in run.journal if s.step == "handle"]
+    told = [(s.service, s.envelope) for s in steps(run, "handle")]
     told = [(name, message.type) for name, message in told if message.data.orderId == first(run)]
     kinds = {name: [kind for by, kind in told if by == name] for name in SUBSCRIBERS}
     return [f"{name} received {listed(by)}" for name, by in kinds.items() if len(by) > 1]

@@ -5,6 +5,7 @@ from itertools import count
 from zlib import crc32
 
 from ..model import Command, Event, System
+from .general import sent
 
 
 class PriceChanged(Event, topic="prices", key="product"):
@@ -76,15 +77,6 @@ def shop_of(keep: Callable, *products: str) -> System:
     return shop
 
 
-def sent(commands: list[Command], pause: float) -> Callable:
-    async def supplier(ctx):
-        for command in commands:
-            await ctx.send(command)
-            await ctx.sleep(pause)
-
-    return supplier
-
-
 def both(keep: Callable, variant: int) -> tuple[System, Callable]:
     """Prices and moves of two products, in queues that the replicas of `web` share."""
     tea, rice = f"tea-{variant}", f"rice-{variant}"
@@ -94,7 +86,7 @@ def both(keep: Callable, variant: int) -> tuple[System, Callable]:
     shop.service("web").on(PriceChanged)(keep)
     teas, bags = moves(tea, 4, variant), moves(rice, 3, variant)  # a picture names them by amount
     story = [*prices(tea, 2), teas[0], *prices(rice, 2), bags[0], *teas[1:3], bags[1], teas[3]]
-    return shop, sent([*story, *prices(tea, 3)[2:]], 0.1)
+    return shop, sent(*story, *prices(tea, 3)[2:], pause=0.1)
 
 
 def in_order(keep: Callable, variant: int) -> tuple[System, Callable]:
@@ -108,4 +100,5 @@ def in_order(keep: Callable, variant: int) -> tuple[System, Callable]:
     shop = shop_of(keep, tea, milk)
     shop.topic("moves", partitions=2, confirms=False)
     teas, milks = moves(tea, 6, variant), moves(milk, 3, variant)
-    return shop, sent([*teas[:2], milks[0], teas[2], milks[1], teas[3], milks[2], *teas[4:]], 0.3)
+    story = [*teas[:2], milks[0], teas[2], milks[1], teas[3], milks[2], *teas[4:]]
+    return shop, sent(*story, pause=0.3)

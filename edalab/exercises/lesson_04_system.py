@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ..model import Command, Event, Query, System
 from ..store.event_store import EventStore
+from .general import sent
 
 
 class OpenAccount(Command, key="account"):
@@ -88,15 +89,6 @@ def bank_with(name: str, project: Callable, schema: str, partitions=1, max_attem
     return bank
 
 
-def people(*commands: Command, pause=0.3) -> Callable:
-    async def workload(ctx):
-        for command in commands:
-            await ctx.send(command)
-            await ctx.sleep(pause)
-
-    return workload
-
-
 def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
     """All entries in one partition, in their order; the relay publishes two at a time."""
     return bank_with("peaks", project, PEAKS), saving(variant, 0.1)
@@ -110,7 +102,7 @@ def spread_bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
 def saving(variant: int, pause: float) -> Callable:
     """Ada's balance is highest at the end, after a withdrawal; Bob's is highest before one."""
     ada, bob, odd = f"ada-{variant}", f"bob-{variant}", variant % 5
-    return people(
+    return sent(
         OpenAccount(account=ada, owner="Ada"),
         Deposit(account=ada, amount=100 + odd),
         Withdraw(account=ada, amount=30 + odd),
