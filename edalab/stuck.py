@@ -19,10 +19,10 @@ from types import CodeType, FrameType
 from .errors import Hung, is_of_a_library, line_of
 
 SECONDS = 10  # of processor time, for one call; a handler takes a millisecond
-LOOK = 1.0  # seconds between two probes
+PROBE_EVERY = 1.0  # seconds between two probes
 WAIT = 60  # wall-clock seconds, for a call that waits; even a slow machine probes much sooner
-_SOON = 0.01  # seconds between two probes of a call that has run too long
-_LOOKS = 20  # probes to find the loop, and the place in it with the fewest `try` blocks around it
+_PROBE_SOON = 0.01  # seconds between two probes of a call that has run too long
+_PROBES = 20  # to find the loop, and the place in it with the fewest `try` blocks around it
 Loop = tuple[FrameType, int]  # the frame of a loop, and the loop's first line
 
 
@@ -47,7 +47,7 @@ class Watched:
     ):
         self.refuse, self.call, self.patience = refuse, call, patience
         self.error: Exception | None = None
-        self.at_work: object = self  # the call that the last probe found; none so far
+        self.probed: object = self  # the call that the last probe found; none so far
         self.loops: list[Loop] = []
 
     def __enter__(self) -> "Watched":
@@ -58,7 +58,7 @@ class Watched:
             self.patience *= min(1, running[-1].patience)
         running.append(self)
         if len(running) == 1:
-            _begin_to_look()
+            _begin_to_probe()
         self._allow_to_go_on()
         return self
 
@@ -66,7 +66,7 @@ class Watched:
         running = _running[self.thread]
         running.pop()
         if running:
-            running[-1].at_work = running[-1]  # restart its time: the inner call's was not its own
+            running[-1].probed = running[-1]  # restart its time: the inner call's was not its own
             running[-1]._allow_to_go_on()
         else:
             del _running[self.thread]
@@ -81,20 +81,20 @@ class Watched:
     def look(self, frame: FrameType) -> bool:
         """Probe the call. Returns whether to stop it here."""
         call, now = self.call(frame), time.process_time()
-        if call != self.at_work:
-            self.at_work, self.since, self.looks, self.loops = call, now, 0, []
+        if call != self.probed:
+            self.probed, self.since, self.probes, self.loops = call, now, 0, []
         if now - self.since <= SECONDS * self.patience:
             return False
         if not (theirs := list(self._learners(frame))):
             return False
         around = sum(map(_tries, theirs))
         loops = [loop for frame in theirs for loop in _loops(frame)]  # innermost first
-        if self.looks == 0:
+        if self.probes == 0:
             self.fewest, self.loops = around, loops
-        self.looks += 1
+        self.probes += 1
         self.fewest = min(self.fewest, around)
         self.loops = [loop for loop in self.loops if loop in loops]
-        if self.looks < _LOOKS or around > self.fewest:
+        if self.probes < _PROBES or around > self.fewest:
             return False
         if self.error is None:
             self.error = self.refuse(theirs[0], self._line(theirs))
@@ -106,7 +106,7 @@ class Watched:
         if _ends_with_a_call:
             # It excludes system time, which the probes include. So a probe comes first if a loop in
             # Python fills the memory.
-            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS * self.patience + 2 * LOOK)
+            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS * self.patience + 2 * PROBE_EVERY)
             signal.setitimer(signal.ITIMER_REAL, WAIT)
 
     def _learners(self, frame: FrameType | None) -> Iterator[FrameType]:
@@ -133,7 +133,7 @@ def watched(what: str, patience: float = 1) -> Watched:
 
 
 _running: dict[int, list[Watched]] = {}  # by thread, the innermost last
-_looker: threading.Thread | None = None
+_prober: threading.Thread | None = None
 if hasattr(os, "register_at_fork"):  # a worker process begins with no running call and no timer
     os.register_at_fork(after_in_child=_running.clear)
 _installed = False  # the signal's handler, which stays: looking it up takes as long as the rest
@@ -160,45 +160,46 @@ def _has_timer() -> bool:
     return main and hasattr(signal, "setitimer") and sys.platform != "emscripten"
 
 
-def _begin_to_look() -> None:
-    global _looker, _installed
+def _begin_to_probe() -> None:
+    global _prober, _installed
     if _has_timer():
         if not _installed:
-            signal.signal(signal.SIGPROF, _look_here)
+            signal.signal(signal.SIGPROF, _probe_here)
             _installed = True
-        signal.setitimer(signal.ITIMER_PROF, LOOK, LOOK)
-    elif sys.platform != "emscripten" and (_looker is None or not _looker.is_alive()):
-        _looker = threading.Thread(target=_look_at_others, daemon=True, name="edalab looks")
-        _looker.start()
+        signal.setitimer(signal.ITIMER_PROF, PROBE_EVERY, PROBE_EVERY)
+    elif sys.platform != "emscripten" and (_prober is None or not _prober.is_alive()):
+        _prober = threading.Thread(target=_probe_others, daemon=True, name="edalab probes")
+        _prober.start()
 
 
-def _look_here(_: int, frame: FrameType | None) -> None:
+def _probe_here(_: int, frame: FrameType | None) -> None:
     """Probe the main thread, on its timer's signal."""
     running = _running.get(threading.get_ident())
     if not running or frame is None:
         return
     watched = running[-1]
     stop = watched.look(frame)
-    signal.setitimer(signal.ITIMER_PROF, _pause(watched), LOOK)
+    signal.setitimer(signal.ITIMER_PROF, _pause(watched), PROBE_EVERY)
     watched._allow_to_go_on()
     if stop:
         raise TooLong
 
 
-def _look_at_others() -> None:
+def _probe_others() -> None:
     """Probe the other threads, in a separate thread."""
     import ctypes
 
-    global _looker
-    pause, main = LOOK, threading.main_thread().ident if hasattr(signal, "setitimer") else None
+    global _prober
+    pause = PROBE_EVERY
+    main = threading.main_thread().ident if hasattr(signal, "setitimer") else None
     while True:
         time.sleep(pause)
         if not _running.keys() - {main}:
-            _looker = None  # a call that begins from now on starts another thread
+            _prober = None  # a call that begins from now on starts another thread
             if not _running.keys() - {main}:
                 return
-            _looker = threading.current_thread()
-        pause, frames = LOOK, sys._current_frames()
+            _prober = threading.current_thread()
+        pause, frames = PROBE_EVERY, sys._current_frames()
         for thread, running in list(_running.items()):
             if thread == main or thread not in frames or not running:
                 continue
@@ -209,7 +210,7 @@ def _look_at_others() -> None:
 
 
 def _pause(watched: Watched) -> float:
-    return _SOON if watched.looks else LOOK
+    return _PROBE_SOON if watched.probes else PROBE_EVERY
 
 
 def _tries(frame: FrameType) -> int:

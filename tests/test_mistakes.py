@@ -1003,11 +1003,11 @@ def test_a_larger_budget_lets_a_long_workload_through():
 def impatient(monkeypatch):
     """The limit is short, for a test."""
     monkeypatch.setattr(stuck, "SECONDS", 0.2)
-    monkeypatch.setattr(stuck, "LOOK", 0.1)
+    monkeypatch.setattr(stuck, "PROBE_EVERY", 0.1)
 
 
 def _impatient():
-    stuck.SECONDS, stuck.LOOK = 0.2, 0.1
+    stuck.SECONDS, stuck.PROBE_EVERY = 0.2, 0.1
 
 
 def spins(event):
