@@ -151,9 +151,9 @@ class TimeTravel(Settling):
         happened = [fact for fact in facts if fact.happened_at <= until]
         printed = Printed()
         with printing(printed):  # only the output of this fold is shown
-            then = replay.course([fact for fact in happened if fact.recorded_at <= known])
+            then = replay.nodes_along([fact for fact in happened if fact.recorded_at <= known])
         self._hindsight = hindsight = Hindsight(facts, replay)
-        course = hindsight.course
+        course = hindsight.nodes
         self.state, self.now = then[-1].state, course[len(happened)].state
         self._learned = [fact for fact in happened if fact.recorded_at > known]
         as_known = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"

@@ -23,7 +23,7 @@ _END = f"""select position, recorded, case stream when ? then version else ({_VE
 _DROP_SNAPSHOTS = "delete from stored_snapshots where stream = ? and happened > ?"
 
 
-class End(NamedTuple):
+class EndOfStream(NamedTuple):
     """The end of a stream, where the next event is appended: the last `position` of the store, the
     time at which that event was `recorded`, and the last `version` of the stream."""
 
@@ -34,19 +34,19 @@ class End(NamedTuple):
     has_snapshots: bool = False
 
 
-def end_of(db: Any, stream: str) -> End:
+def end_of(db: Any, stream: str) -> EndOfStream:
     """The end of the store for a stream. Creates the tables if they do not exist."""
     try:
         row = db.execute(_END, (stream, stream, stream)).fetchone()
-        return End(stream, *(row or ()))
+        return EndOfStream(stream, *(row or ()))
     except sqlite3.Error as error:
         if not tables_missing(error):
             raise
     make_tables(db)
-    return End(stream)
+    return EndOfStream(stream)
 
 
-class Moments:
+class EventTimes:
     """When each event `happened`, and when all were `recorded`, in µs since 1970."""
 
     def __init__(self, happened: Any, recorded: Any, connection: Any, number: int):
@@ -77,11 +77,11 @@ def listed_ids(ids: Any, number: int) -> list[str]:
 
 
 def insert(
-    db: Any, end: End, rows: list[tuple], moments: Moments, ids: list[str] | None = None
+    db: Any, end: EndOfStream, rows: list[tuple], times: EventTimes, ids: list[str] | None = None
 ) -> None:
     """Insert rows of (type, schema version, JSON). In a service, the message being handled is their
     cause. Raises Misuse if the recorded time would go back, or if an id is already taken."""
-    recorded, happened = moments.recorded, moments.happened
+    recorded, happened = times.recorded, times.happened
     if end.recorded is not None and recorded < end.recorded:
         given, before = (f"{as_datetime(at):%Y-%m-%d %H:%M:%S}" for at in (recorded, end.recorded))
         raise Misuse(

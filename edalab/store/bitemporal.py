@@ -49,8 +49,8 @@ class Replay:
         self.fold, self.start, self.value = fold, deepcopy(start), value
         self.root = Node(None, self.start, value(deepcopy(start)))  # before any fact
 
-    def course(self, facts: Iterable[StoredEvent]) -> list[Node]:
-        """The nodes along these facts: `course[n]` is the node after the first `n` facts."""
+    def nodes_along(self, facts: Iterable[StoredEvent]) -> list[Node]:
+        """The nodes along these facts: `nodes_along(facts)[n]` is the node after the first `n` facts."""
         return [self.root, *self.follow(self.root, facts)]
 
     def follow(self, node: Node, facts: Iterable[StoredEvent]) -> list[Node]:
@@ -76,9 +76,9 @@ class Hindsight:
         self.facts, self.replay = sorted(facts, key=_order), replay
         self.known: int | None = None
         self.first, self.fold = replay.root.value, replay.fold
-        self.course = replay.course(self.facts)
+        self.nodes = replay.nodes_along(self.facts)
         if self.facts:
-            check_result(replay.fold, self.course[-1].state, replay.start)
+            check_result(replay.fold, self.nodes[-1].state, replay.start)
 
     def as_known(self, at: int) -> "Hindsight":
         """The hindsight at a moment (µs since 1970), from the facts recorded by then."""
@@ -92,7 +92,7 @@ class Hindsight:
         for at, group in groupby(self.facts, attrgetter("happened_at")):
             facts = tuple(group)
             count += len(facts)
-            changes.append(Change(at, self.course[count].value, facts))
+            changes.append(Change(at, self.nodes[count].value, facts))
         return changes
 
     @cached_property

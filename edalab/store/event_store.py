@@ -85,7 +85,7 @@ class EventStore:
         if expected_version is not None:
             what = "expected_version= takes a version: 0 for a new stream, None for any"
             check_number(expected_version, what)
-        moments = append.Moments(happened, recorded, self.connection, len(rows))
+        times = append.EventTimes(happened, recorded, self.connection, len(rows))
         texts = None if ids is None else append.listed_ids(ids, len(rows))
         with self._database.transaction() as db:
             end = append.end_of(db, stream)
@@ -93,7 +93,7 @@ class EventStore:
                 behind = expected_version < end.version
                 theirs = self.read(stream, after=expected_version) if behind else []
                 raise ConcurrencyError(stream, expected_version, end.version, theirs, events)
-            append.insert(db, end, rows, moments, texts)
+            append.insert(db, end, rows, times, texts)
         return end.version + len(rows)
 
     def read(
