@@ -22,7 +22,7 @@ _YOUNG = 4_000  # objects: what a run leaves is freed before it has left the pro
 _DEPLOYS_BUDGET = 1_000
 
 
-Plan = tuple[tuple[Fault, ...], int, Placed]  # faults, seed, the deploys with their times
+Trial = tuple[tuple[Fault, ...], int, Placed]  # faults, seed, the deploys with their times
 Tried = tuple[Schedule, list[Fault]]  # a schedule, and the faults that could strike next
 
 
@@ -72,10 +72,10 @@ def explore(
     try_one = partial(_try_one, result.system, workload, claims, left_out, rollout)
     level: list[tuple[Tried, Placed]] = []
 
-    def try_all(plans: list[Plan], later: bool) -> None:
+    def try_all(trials: list[Trial], later: bool) -> None:
         nonlocal level
-        tried = _bar(_try_all(try_one, plans, later, executor), len(plans), progress)
-        for (schedule, after), (*_, placed) in zip(tried, plans, strict=True):
+        tried = _bar(_try_all(try_one, trials, later, executor), len(trials), progress)
+        for (schedule, after), (*_, placed) in zip(tried, trials, strict=True):
             schedule = schedule._replace(deploys=rollout.at(placed))
             result.schedules.append(schedule)
             level.append(((schedule, after), placed))
@@ -97,16 +97,16 @@ def explore(
                 some = islice((((), seed, one) for seed, one in each if one), most)
                 try_all([*some], faults > 0)
             for number in range(1, faults + 1):
-                plans: list[Plan] = [
+                trials: list[Trial] = [
                     ((*schedule.faults, fault), schedule.seed, placed)
                     for (schedule, later), placed in level
                     for fault in later
                 ]
-                result.to_try.append(len(plans))
+                result.to_try.append(len(trials))
                 left = None if budget is None else budget + len(seeds) - len(result.schedules)
                 level = []
-                try_all(plans[:left], number < faults)
-                if len(level) < len(plans):
+                try_all(trials[:left], number < faults)
+                if len(level) < len(trials):
                     break
     except KeyboardInterrupt:
         result.interrupted = True
@@ -148,18 +148,18 @@ def _try_one(
 
 
 def _try_all(
-    try_one: Callable, plans: list, later: bool, executor: Executor | None
+    try_one: Callable, trials: list, later: bool, executor: Executor | None
 ) -> Iterator[Tried]:
-    """Try the plans in order, in this process or with an executor."""
+    """Try the trials in order, in this process or with an executor."""
     if executor is None:
-        for plan in plans:
+        for plan in trials:
             yield try_one(*plan, later)
         return
     import cloudpickle  # pickles what a notebook defines by value
 
     packed = cloudpickle.dumps(try_one)
     # As bytes, because Dask names a task by its arguments, and would examine each fault for that.
-    chunks = map(pickle.dumps, _chunks(plans))
+    chunks = map(pickle.dumps, _chunks(trials))
     futures = [executor.submit(_try_chunk, packed, chunk, later) for chunk in chunks]
     try:
         for future in futures:
@@ -169,12 +169,12 @@ def _try_all(
             future.cancel()
 
 
-def _chunks(plans: list) -> Iterator[list]:
-    """The plans in chunks: large ones first, as each chunk has a cost, and small ones last, so that no worker idles."""
+def _chunks(trials: list) -> Iterator[list]:
+    """The trials in chunks: large ones first, as each chunk has a cost, and small ones last, so that no worker idles."""
     start = 0
-    while start < len(plans):
-        size = min(max((len(plans) - start) // 8, _LEAST), _MOST)
-        yield plans[start : start + size]
+    while start < len(trials):
+        size = min(max((len(trials) - start) // 8, _LEAST), _MOST)
+        yield trials[start : start + size]
         start += size
 
 
@@ -182,10 +182,10 @@ def _chunks(plans: list) -> Iterator[list]:
 _unpacked = lru_cache(maxsize=1)(pickle.loads)
 
 
-def _try_chunk(packed: bytes, plans: bytes, later: bool) -> list[Tried]:
+def _try_chunk(packed: bytes, trials: bytes, later: bool) -> list[Tried]:
     try_one = _unpacked(packed)
     with watched("the exploration"), garbage_seldom(young=_YOUNG):
-        return [try_one(*plan, later) for plan in pickle.loads(plans)]
+        return [try_one(*plan, later) for plan in pickle.loads(trials)]
 
 
 def _bar(tried: Iterator[Tried], total: int, progress: bool) -> Iterable[Tried]:

@@ -36,7 +36,7 @@ def message_types() -> dict[str, type[Message]]:
     found: dict[str, type[Message]] = {}
     for cls in _declared_last():
         name = cls.__wire__
-        if name not in found or _newer(found[name]) < _newer(cls):
+        if name not in found or _rank(found[name]) < _rank(cls):
             found[name] = cls
     return found
 
@@ -48,7 +48,7 @@ def class_of(name: str, version: int) -> type[Message] | None:
         for cls in _declared_last()
         if (cls.__wire__, cls.__declared__.version) == (name, version)
     ]
-    return max(same, key=_precedence, default=None)
+    return max(same, key=_rank_of_equal_names, default=None)
 
 
 def _declared_last() -> Collection[type[Message]]:
@@ -56,7 +56,7 @@ def _declared_last() -> Collection[type[Message]]:
     found: dict[tuple[str, str], type[Message]] = {}
     for cls in _declared():
         names = cls.__wire__, cls.__name__
-        if names not in found or _precedence(found[names]) < _precedence(cls):
+        if names not in found or _rank_of_equal_names(found[names]) < _rank_of_equal_names(cls):
             found[names] = cls
     return found.values()
 
@@ -75,12 +75,12 @@ def saga_roles() -> dict[str, Declared]:
     return {name: d for name, d in declared.items() if d.has_saga_role}
 
 
-def _newer(cls: type[Message]) -> tuple:
-    *first, number = _precedence(cls)
+def _rank(cls: type[Message]) -> tuple:
+    *first, number = _rank_of_equal_names(cls)
     return *first, cls.__declared__.version, number
 
 
-def _precedence(cls: type[Message]) -> tuple[bool, bool, bool, int]:
+def _rank_of_equal_names(cls: type[Message]) -> tuple[bool, bool, bool, int]:
     return (
         cls in _own,
         cls.__module__.startswith(_meant or " "),
