@@ -80,7 +80,7 @@ def test_a_group_that_joins_late_begins_where_it_says(starts_at, read):
     assert seen(run) == read
     assert not [s for s in run.journal if s.service == "reports" and s.time < 1200]
     assert run.check(claims.no_event_lost(Sold)).outcome == "holds"
-    assert run._world.services["reports"].lag == 0 and not run._world.unheard
+    assert run._world.services["reports"].lag == 0 and not run._world.unhandled_events
 
 
 def test_before_it_joins_a_service_answers_and_its_commands_wait():

@@ -220,7 +220,7 @@ def left_over(run) -> list[str]:
                 takers = [one for one in channel.consumers if channel.is_for(one, item.envelope)]
                 found += [f"{item.envelope} waits" for one in takers if one.up and not one.left]
     for service in run._world.services.values():
-        up = [replica for replica in service.serving if replica.up]
+        up = [replica for replica in service.members if replica.up]
         found += [f"{one} did not switch" for one in up if one.version is not service.version]
         found += [f"{one} has {one.in_flight()}" for one in up if one.in_flight() or one.held]
     return found

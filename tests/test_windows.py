@@ -557,7 +557,7 @@ def test_a_service_has_the_replicas_that_its_plan_says_and_gives_them_its_partit
     wanted = replicas
     for fault in sorted(run.faults, key=lambda fault: fault.start):
         wanted = fault.replicas
-    assert len(members) == wanted == len(run._world.services["web"].serving)
+    assert len(members) == wanted == len(run._world.services["web"].members)
     assert handled.keys() == {s.envelope.id for s in run.journal if s.step in ("publish", "ask")}
     for verdict in (claims.no_event_lost(Sold), claims.in_order_per_key(Sold)):
         assert run.check(verdict).outcome == "holds"
@@ -582,7 +582,7 @@ def test_new_replicas_have_rows_and_a_service_that_has_as_many_is_not_scaled():
     ]  # fmt: skip
     picture = timeline(run, start=0, end=1)
     assert {label.text for label in picture.scene.labels if label.kind == "replica"} >= {"3", "4"}
-    assert len(run.at(0.5).services["web"].serving) == 4
+    assert len(run.at(0.5).services["web"].members) == 4
     down = simulate(factory(), busy_day, faults=[more, "crash web.handle.Sold #9"])
     crash = next(s for s in down.journal if s.step == "crash")
     assert "1 of 4 down" in flow(down, at=(crash.time + 100) / 1000).svg()

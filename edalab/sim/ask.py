@@ -73,7 +73,7 @@ class Ask(Call):
 
     def _handle(self, execution) -> None:
         replica = execution.replica
-        if execution.dead or replica.holds(self._handle, execution):
+        if execution.dead or replica.hold_back(self._handle, execution):
             return
         if replica.admits(execution):
             execution.begin(self.handler)

@@ -8,7 +8,7 @@ from ..errors import PublishFailed
 from ..model import Command, Envelope
 from .clock import DELAY, DUPLICATE, PUBLISH, varied
 from .faults import action_of
-from .steps import UNHEARD
+from .steps import SENDER_UNAWARE
 
 
 class Killed(BaseException):
@@ -155,7 +155,7 @@ class Publish(Call):
 
     The handler does not wait inside a transaction, or for a topic that does not confirm."""
 
-    __slots__ = ("message", "envelope", "channel", "tell")
+    __slots__ = ("message", "envelope", "channel", "confirm")
     waits = False
     after, wait = 0, True
     detail: str | None = None
@@ -196,32 +196,32 @@ class Publish(Call):
         """Resume the handler at once, unless it waits. `tell` is called when the broker confirms, or does not."""
         execution, confirms = self.execution, self.channel.confirms
         if execution.transaction is not None:
-            self.tell = None
+            self.confirm = None
         elif self.wait and confirms:
-            self.tell = execution.resume
+            self.confirm = execution.resume
         else:
-            self.tell = execution.expect_confirmation() if confirms else None
+            self.confirm = execution.expect_confirmation() if confirms else None
             execution.world.schedule(execution.world.now, execution.resume, None)
 
     def _store(self, _=None) -> bool | None:
         """Store the message in its channel. Returns True if the channel is full and rejects it."""
         if self.channel.append(self.envelope):
-            return self._rejected("" if self.tell else UNHEARD)
+            return self._rejected("" if self.confirm else SENDER_UNAWARE)
 
-    def _rejected(self, unheard: str) -> bool:
-        actor, why = self.execution.replica.actor, f"{self.channel.name} is full{unheard}"
+    def _rejected(self, unaware: str) -> bool:
+        actor, why = self.execution.replica.actor, f"{self.channel.name} is full{unaware}"
         self.execution.world.record_step("rejected", actor, self.envelope, detail=why)
         return True
 
     def _arrive(self, late) -> None:
         full = self._store()
-        if self.tell is None:
+        if self.confirm is None:
             return
         # A late confirmation does not reach a service that is cut off.
         if full or (late and self.execution.replica.service.cut):
-            self.tell(self._failure(full))
+            self.confirm(self._failure(full))
         else:
-            self.tell(None)
+            self.confirm(None)
 
     def _failure(self, full: bool | None = None) -> PublishFailed:
         return PublishFailed(self.envelope.type, self.channel.name, bool(full))
@@ -253,13 +253,13 @@ class Publish(Call):
     def _fail(self, takes: int) -> None:
         if self.execution.transaction is not None:
             raise self._failure()
-        if self.tell is not None:
-            self._after(takes, self.tell, self._failure())
+        if self.confirm is not None:
+            self._after(takes, self.confirm, self._failure())
 
     def _resend(self, sent: tuple[int, dict]) -> None:
         """Send an unconfirmed message again, as client libraries do, unless it was lost with the replica's memory."""
         replica, (takes, memory) = self.execution.replica, sent
-        if replica.state is not memory or replica.holds(self._resend, sent):
+        if replica.state is not memory or replica.hold_back(self._resend, sent):
             return
         if replica.service.cut:
             self._fail(takes)
@@ -310,4 +310,4 @@ class PublishAs(Publish):
 
     def _store_later(self, _) -> None:
         if self.channel.append(self.envelope):
-            self._rejected(UNHEARD)
+            self._rejected(SENDER_UNAWARE)

@@ -10,7 +10,7 @@ from .replicas import Replica
 
 if TYPE_CHECKING:
     from .queues import WorkQueue
-    from .topics import Reader
+    from .readers import Reader
 
 
 class LimitedReplica(Replica):
@@ -23,13 +23,13 @@ class LimitedReplica(Replica):
         super().__init__(service, number)
         self.workers: int = service.workers
         self.line: deque[Execution | Reader | WorkQueue] = deque()
-        self.serving = False
+        self.handing_out = False
 
     @property
     def at_work(self) -> int:
         """The number of workers that are busy. A message occupies one from its fetch on."""
-        beside = (one.item is not None or isinstance(one.handler, Handler) for one in self.running)
-        return sum(beside) + (self.busy is not None)
+        work = (one.item is not None or isinstance(one.handler, Handler) for one in self.running)
+        return sum(work) + (self.busy is not None)
 
     @property
     def questions(self) -> list[Execution]:
@@ -41,7 +41,7 @@ class LimitedReplica(Replica):
         if self.at_work < self.workers and not self.line:
             return True
         del self.running[execution]
-        most, ahead = self.service.waiting, len(self.questions)
+        most, ahead = self.service.most_waiting, len(self.questions)
         if most is not None and ahead >= most:
             execution.record_step("busy", None, f"{self.at_work} at work, {ahead} in line")
             execution.source.turn_away(execution)
@@ -52,7 +52,7 @@ class LimitedReplica(Replica):
 
     def has_room(self, source: "Reader | WorkQueue") -> bool:
         """Whether a worker is free for a message. If not, its source joins the line."""
-        room = self.at_work < self.workers and (self.serving or not self.line)
+        room = self.at_work < self.workers and (self.handing_out or not self.line)
         if not room and source not in self.line:
             self.line.append(source)
         return room
@@ -65,20 +65,20 @@ class LimitedReplica(Replica):
     def release(self, execution: Execution | None) -> None:
         """Free the worker of a message."""
         super().release(execution)
-        while self.waiting and self.busy is None and self.reachable:
-            self.offer(self.waiting.popleft())  # joins the line if no worker is free
-        self._serve()
+        while self.sources and self.busy is None and self.reachable:
+            self.offer(self.sources.popleft())  # joins the line if no worker is free
+        self._hand_out()
 
     def finish(self, execution: Execution) -> None:
         """Free the worker of a question, or end a tick."""
         super().finish(execution)
-        self._serve()
+        self._hand_out()
 
-    def _serve(self) -> None:
+    def _hand_out(self) -> None:
         """Give free workers to what has waited longest, including questions whose asker has given up."""
-        if self.serving:  # what begins here may also end here
+        if self.handing_out:  # what begins here may also end here
             return
-        self.serving = True
+        self.handing_out = True
         while self.line and not self.paused and self.at_work < self.workers:
             first = self.line.popleft()
             if isinstance(first, Execution):
@@ -88,7 +88,7 @@ class LimitedReplica(Replica):
                 first.offer()
             else:
                 self.offer(first)
-        self.serving = False
+        self.handing_out = False
 
     def in_flight(self) -> list[Execution]:
         """The executions that it fetches, handles and answers, and the questions in line."""

@@ -131,11 +131,11 @@ class Capturing:
         """The number of transactions after the stored position."""
         return len(self.log) - self.committed
 
-    def rewind(self) -> None:
+    def back_to_commit(self) -> None:
         """Return to the stored position."""
         self.position, self.execution, self.failures = self.committed, None, 0
 
-    restart = rewind
+    begin_anew = back_to_commit
 
     def rebalance(self) -> None:
         """Continue, because the connector is reachable again."""

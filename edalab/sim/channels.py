@@ -15,7 +15,7 @@ class Channel:
         self.world, self.name, self.confirms = world, name, confirms
         self.came_from = name  # where its messages were published
         self.deadlines: dict[Envelope, int] = {}  # when those that expire must be handed over
-        self.heard: dict[str, bool] = {}  # whether any service handles this type of message
+        self.handled_types: dict[str, bool] = {}  # whether any service handles this type of message
 
     max_bytes: int | None = None  # of a topic that refuses larger messages
 
@@ -42,17 +42,17 @@ class Channel:
         """The number of unfinished messages that a service handles in a queue. (For a log, its readers count them.)"""
         return 0
 
-    def check_heard(self, envelope: Envelope) -> None:
+    def check_handled(self, envelope: Envelope) -> None:
         """Subscribe the services that handle a type at its first message, and count a message that nobody handles."""
         name, world = envelope.type, self.world
-        if name not in self.heard:
+        if name not in self.handled_types:
             services = [service for service in world.services.values() if service.handler(name)]
             for service in services:
                 if not service.joins:  # otherwise it subscribes later
                     self.subscribe(service)
-            self.heard[name] = bool(services)
-        if not self.heard[name]:
-            world.unheard[name] += 1
+            self.handled_types[name] = bool(services)
+        if not self.handled_types[name]:
+            world.unhandled_events[name] += 1
 
     def has_expired(self, execution: Execution) -> bool:
         """Whether a message is handed over after its expiry. If so, `expired` is recorded in place of `deliver`."""

@@ -75,7 +75,7 @@ class OwnQueue(WorkQueue):
         super().__init__(world, Queue(name, None, ack_wait=ack_wait))
         self.came_from = came_from
 
-    def check_heard(self, envelope: Envelope) -> None:
+    def check_handled(self, envelope: Envelope) -> None:
         """Do nothing, because its consumers have subscribed already."""
 
 
@@ -84,7 +84,7 @@ class LetterQueue(OwnQueue):
 
     def __init__(self, world: "World", name: str, came_from: str):
         super().__init__(world, name, came_from, WAIT)
-        self.beside = True
+        self.parallel = True
 
     def is_for(self, replica: Replica, envelope: Envelope) -> bool:
         """Whether the replica's service gave the message up, and handles it."""

@@ -70,7 +70,7 @@ class Deploy(Timed):
         number = service.latest.number + 1
         service.latest = version = Version(self.new, number, self.migration)
         every = milliseconds(self.rolling, "rolling=")
-        first, *others = service.serving
+        first, *others = service.members
         for turn, replica in enumerate(others, 1):
             world.schedule(world.now + turn * every, replica.deploy, version)
         first.deploy(version)

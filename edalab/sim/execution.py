@@ -110,7 +110,7 @@ class Execution:
 
     def resume(self, value: Any) -> None:
         """Continue after an await, with its value, or with the Busy, PublishFailed or Unanswered that it raises."""
-        if self.dead or (self.replica.paused and self.replica.holds(self.resume, value)):
+        if self.dead or (self.replica.paused and self.replica.hold_back(self.resume, value)):
             return
         try:
             raises = value.__class__ in _RAISED
@@ -177,7 +177,7 @@ class Execution:
         return self._confirmed
 
     def _confirmed(self, error: PublishFailed | None) -> None:
-        if self.dead or self.replica.holds(self._confirmed, error):
+        if self.dead or self.replica.hold_back(self._confirmed, error):
             return
         self.unconfirmed -= 1  # pyrefly: ignore[unsupported-operation]
         self.unpublished = self.unpublished or error

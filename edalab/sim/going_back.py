@@ -71,7 +71,7 @@ class Rewind(Back):
             offset = max(log.first_since(partition, since), log.first_kept(partition))
             in_hand = reader.execution is not None and reader.execution.handler is not None
             if offset < reader.position + in_hand:
-                reader.go_back(offset)
+                reader.rewind(offset)
                 back = True
         return back
 

@@ -11,7 +11,7 @@ MOST_ATTEMPTS = 1_000  # at one message
 MOST_AT_ONCE = 100_000  # actions at one instant
 MOST_WAITS = 100_000  # actions, not counting ticks, without a recorded step
 MOST_BUSY_TICKS = 2_000  # ticks that did something when nothing but ticks was left
-BY_STORY = 10_000  # messages and notes of one correlation, or of one service's ticks; grows with `max_steps`
+BY_CORRELATION = 10_000  # messages and notes of one correlation, or of one service's ticks; grows with `max_steps`
 LARGER = "give `until=`, or a larger max_steps= if that is meant"
 _REMARKS = "note", "in_progress"  # steps that send nothing
 _LOOK = 20_000  # steps or actions between two checks, which are then too rare to cost time
@@ -24,10 +24,10 @@ class Budget:
         self.world, self.max_steps = world, max_steps
         self.values, self.actions = min(_LOOK, max_steps) * WIDTH, _LOOK
         self.by_workload = max_steps // 10  # messages and notes
-        self.by_story = int(BY_STORY * max(1, max_steps / MAX_STEPS))
+        self.by_correlation = int(BY_CORRELATION * max(1, max_steps / MAX_STEPS))
         self.happened, self.quiet_since = -1, 0
-        self.counted = 0  # how much of the record `stories` includes
-        self.stories: Counter = Counter()  # by correlation, or by the service of a tick
+        self.counted = 0  # how much of the record `messages` counts
+        self.messages: Counter = Counter()  # by correlation, or by the service of a tick
 
     def look(self) -> None:
         """Raise Endless if something runs for ever."""
@@ -50,10 +50,10 @@ class Budget:
         if client.minted + client.notes > self.by_workload:
             often = f"over {self.by_workload:,} messages and notes"
             world.endless(f"the workload runs for ever, {often}; make its loop end, {LARGER}")
-        if len(world.record) > self.by_story * WIDTH:
-            self._look_at_stories()
+        if len(world.record) > self.by_correlation * WIDTH:
+            self._look_at_correlations()
 
-    def _look_at_stories(self) -> None:
+    def _look_at_correlations(self) -> None:
         world, record, start = self.world, self.world.record, self.counted
         self.counted = len(record)
         columns = (record[start + column :: WIDTH] for column in (1, 2, 3))
@@ -61,19 +61,19 @@ class Budget:
             if step in ("publish", "ask", *_REMARKS) and envelope is not None:
                 sent = step not in _REMARKS
                 begins = envelope.data is None or (sent and envelope.causation is None)
-                self.stories[service if begins else envelope.correlation] += 1
-        self.stories.pop("client", None)  # `by_workload` limits the client
-        for story, number in self.stories.most_common(1):
-            often = f"over {self.by_story:,} messages and notes"
-            if number > self.by_story and story in world.services:
-                ticks = f"the tick {story}.{' and '.join(world.services[story].version.ticks)}"
+                self.messages[service if begins else envelope.correlation] += 1
+        self.messages.pop("client", None)  # `by_workload` limits the client
+        for root, number in self.messages.most_common(1):
+            often = f"over {self.by_correlation:,} messages and notes"
+            if number > self.by_correlation and root in world.services:
+                ticks = f"the tick {root}.{' and '.join(world.services[root].version.ticks)}"
                 find = "let it find nothing to do, or give `until=`"
                 world.endless(f"{ticks} always has something to do, {often}; {find}")
-            elif number > self.by_story:
-                caused = (e for e in record[3::WIDTH] if e is not None and e.correlation == story)
+            elif number > self.by_correlation:
+                caused = (e for e in record[3::WIDTH] if e is not None and e.correlation == root)
                 types = ", ".join(dict.fromkeys(envelope.type for envelope in caused))
                 find = f"find the loop that does not end, {LARGER}; now {self._running()}"
-                world.endless(f"{story} set off {often} ({types}); {find}")
+                world.endless(f"{root} set off {often} ({types}); {find}")
 
     def stand_still(self) -> None:
         """Raise Endless, because time does not pass."""

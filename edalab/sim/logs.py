@@ -5,8 +5,8 @@ from zlib import crc32
 
 from ..model import Envelope, Topic
 from .channels import Channel
+from .readers import Reader
 from .services import ServiceRuntime
-from .topics import Reader
 
 
 class Log(Channel):
@@ -23,8 +23,8 @@ class Log(Channel):
 
     def append(self, envelope: Envelope) -> None:
         """Store a message at the next offset of its key's partition, or without a key of the next partition in turn."""
-        if not self.heard.get(envelope.type):
-            self.check_heard(envelope)
+        if not self.handled_types.get(envelope.type):
+            self.check_handled(envelope)
         many = len(self.partitions)
         if many == 1:
             partition = 0
@@ -56,7 +56,7 @@ class Log(Channel):
 
     def count_for(self, service: ServiceRuntime, envelopes: list[Envelope]) -> int:
         """How many of some of its messages a service handles."""
-        if service.handlers.keys() >= self.heard.keys():
+        if service.handlers.keys() >= self.handled_types.keys():
             return len(envelopes)
         return sum(1 for envelope in envelopes if service.handler(envelope.type))
 

@@ -72,7 +72,7 @@ class Plan:
         self.system, self.seed = with_deployed(system, deployed) if deployed else system, seed
         self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
         self.rates: list[Faults] = []
-        self.windows: list[AtTime | Deploy] = []
+        self.timed: list[AtTime | Deploy] = []
         self.counts: dict[Point, int] = {}  # how often each point was reached
         self.struck: list[Struck] = []
         for fault in self.requested:
@@ -84,20 +84,20 @@ class Plan:
                 self.rates += [fault] if any(vars(fault).values()) else []
             elif isinstance(fault, AtTime | Deploy):
                 fault.check(system)
-                self.windows.append(fault)
+                self.timed.append(fault)
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
                 taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore, rewind and deploy"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
-        self.rewinds = any(window.do == "rewind" for window in self.windows)
+        self.rewinds = any(one.do == "rewind" for one in self.timed)
         self.points = {point for point, _ in self.by_point}
-        places = [getattr(window, "service", None) for window in self.windows]  # None: of a topic
+        places = [getattr(one, "service", None) for one in self.timed]  # None: of a topic
         self.services = {*places, *(point[0] for point in self.points)}
         self.everywhere = bool(self.rates) or None in places
 
     def _check_only_skew(self, fault: Skew) -> None:
-        skews = [each for each in self.windows if isinstance(each, Skew)]
+        skews = [each for each in self.timed if isinstance(each, Skew)]
         if sum(each.service == fault.service for each in skews) > 1:
             raise Misuse(f"{fault}: the clock of {fault.service} is skewed already; give one skew")
 

@@ -40,7 +40,7 @@ class WorkQueue(Channel):
         self.ordered_by_key = declared.ordered_by_key
         self.ack_wait = round(declared.ack_wait * 1000)
         self.prefetch = declared.prefetch
-        self.beside = declared.prefetch > 1  # handled in parallel with a replica's other work
+        self.parallel = declared.prefetch > 1  # handled in parallel with a replica's other work
         self.most, self.rejects = declared.max_length or inf, declared.overflow == "reject"
         self.arrives: dict[Replica, int] = {}  # when the last message handed to it arrives
         self.ready: deque[Item] = deque()
@@ -61,8 +61,8 @@ class WorkQueue(Channel):
 
     def append(self, envelope: Envelope) -> bool | None:
         """Store a message. A full queue rejects it, which returns True, or discards the oldest one."""
-        if not self.heard.get(envelope.type):
-            self.check_heard(envelope)
+        if not self.handled_types.get(envelope.type):
+            self.check_handled(envelope)
         if len(self.ready) >= self.most:
             if self.rejects:
                 return True
@@ -77,7 +77,7 @@ class WorkQueue(Channel):
 
     def offer(self) -> None:
         """Offer the ready messages to the consumers, who take turns."""
-        if self.beside:
+        if self.parallel:
             while self.ready and any(map(self._is_fetched_by, self._in_turn())):
                 pass
             return
@@ -114,9 +114,9 @@ class WorkQueue(Channel):
             if handles and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
-                more = self.ready and not self.beside  # for when it is free again
-                if more and self not in replica.waiting:
-                    replica.waiting.append(self)
+                more = self.ready and not self.parallel  # for when it is free again
+                if more and self not in replica.sources:
+                    replica.sources.append(self)
                 execution = Execution(replica, self, item.envelope)
                 execution.item = item
                 return execution

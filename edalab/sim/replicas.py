@@ -12,8 +12,8 @@ from .faults import Fault
 
 if TYPE_CHECKING:
     from .queues import WorkQueue
+    from .readers import Reader
     from .services import ServiceRuntime
-    from .topics import Reader
     from .version import Version
     from .world import Timer
 
@@ -32,7 +32,7 @@ class Replica:
         self.version = service.version
         self.next_version: Version | None = None  # to switch to when its work in hand has ended
         self.busy: Execution | None = None  # of the message that it fetches or handles
-        self.waiting: deque[Reader | WorkQueue] = deque()  # sources that have a message for it
+        self.sources: deque[Reader | WorkQueue] = deque()  # sources that have a message for it
         self.running: dict[Execution, None] = {}  # in parallel with it, as an ordered set
         self.held: list[tuple[Callable, Any]] = []  # what a pause holds back
         self.silent_since: int | None = None
@@ -47,12 +47,12 @@ class Replica:
     def offer(self, source: "Reader | WorkQueue") -> None:
         """Fetch a message from a source, now or when this replica is free."""
         if self.busy is not None or not self.reachable:
-            if source not in self.waiting:
-                self.waiting.append(source)
+            if source not in self.sources:
+                self.sources.append(source)
             return
         self.busy = execution = source.next_execution(self)
         if execution is None:
-            self.release(None)
+            self.take_next()
             return
         world = self.service.world
         takes = 0 if source.skip_fetch else DELIVER
@@ -64,13 +64,17 @@ class Replica:
         """End a message, and fetch from the source that has waited longest."""
         if self.busy is execution:
             self.busy = None
-            if self.waiting and self.reachable:
-                self.offer(self.waiting.popleft())
+            if self.sources and self.reachable:
+                self.offer(self.sources.popleft())
         elif execution in self.running:  # of a queue with prefetch
             del self.running[execution]
             execution.source.offer()
         if self.next_version is not None:
             self._switch_soon()
+
+    def take_next(self) -> None:
+        """Fetch from the source that has waited longest, unless a message is in hand."""
+        self.release(None)
 
     def finish(self, execution: Execution) -> None:
         """End a question or a tick."""
@@ -113,12 +117,12 @@ class Replica:
         if version is None or busy or not self.up:
             return
         self.version, self.next_version, self.state = version, None, {}
-        self.waiting.clear()
+        self.sources.clear()
         version.begin(self)
         for reader in self.service.readers:
             if reader.owner is self:
-                reader.restart()  # pyrefly: ignore[missing-attribute]  # of a topic: no connector is deployed
-        self.service.hear(self)
+                reader.begin_anew()  # pyrefly: ignore[missing-attribute]  # of a topic: no connector is deployed
+        self.service.back_in_reach(self)
 
     # -- crash and restart
 
@@ -130,12 +134,12 @@ class Replica:
         self.stopped = world.now
         in_flight = self.in_flight()
         self.busy, self.state = None, {}
-        for kept in (self.running, self.waiting, self.held):
+        for kept in (self.running, self.sources, self.held):
             kept.clear()
         for execution in in_flight:
             execution.kill()
             execution.source.abandoned(execution)
-        self._rewind()
+        self._back_to_commit()
         down = fault.lasts(RESTART)
         if fault.seconds is None and not world.fixed_latencies:
             down = varied(RESTART, self.service.jitter)
@@ -146,17 +150,17 @@ class Replica:
     def _restart(self, _: None) -> None:
         self.up, self.evicted = True, None
         self.service.world.record_step("restart", self.actor)
-        self.service.hear(self)
+        self.service.back_in_reach(self)
 
     def leave(self) -> None:
         """Leave the group: finish what is being handled, and take no further messages."""
         self.left, self.reachable = True, False
         self.service.world.record_step("leave", self.actor)
 
-    def _rewind(self) -> None:
+    def _back_to_commit(self) -> None:
         for reader in self.service.readers:
             if reader.owner is self:
-                reader.rewind()
+                reader.back_to_commit()
 
     # -- eviction and pauses
 
@@ -166,7 +170,7 @@ class Replica:
         self.evicted = execution
         took = f"handling for {execution.source.log.interval / 1000:g} s"
         execution.record_step("evicted", None, took)
-        self._rewind()
+        self._back_to_commit()
         self.service.rebalance()
 
     def join(self, execution: Execution) -> None:
@@ -175,13 +179,13 @@ class Replica:
             self.evicted = None
             self.service.rebalance()
 
-    def holds(self, action: Callable, argument: Any) -> bool:
-        """Whether it is paused. If so, the action waits until it resumes."""
+    def hold_back(self, action: Callable, argument: Any) -> bool:
+        """Make an action wait until it resumes, if it is paused. Returns whether it is."""
         if self.paused:
             self.held.append((action, argument))
         return self.paused
 
-    def begin_outage(self, until: int) -> bool:
+    def pause(self, until: int) -> bool:
         """Pause, as in a long garbage collection. Returns False for a replica that is down."""
         if not self.up:
             return False
@@ -192,7 +196,7 @@ class Replica:
             self.fall_silent()
         return True
 
-    def end_outage(self, _: None) -> None:
+    def resume(self, _: None) -> None:
         """Resume, and run the actions that the pause held back."""
         if not self.paused or self.service.world.now < self.paused_until:
             return
@@ -204,7 +208,7 @@ class Replica:
                 self.held += held[number:]
                 return
             action(argument)
-        self.service.hear(self)
+        self.service.back_in_reach(self)
 
     def fall_silent(self) -> None:
         """Stop all contact with the broker, which moves the partitions after the session time-out."""

@@ -195,7 +195,7 @@ class Run:
             f"{f.service}.{f.handler} raised {type(f.error).__name__}" for f in failures
         )
         dead = [s.envelope for s in self.journal if s.envelope and s.step == "dead_letter"]
-        unheard = self._world.unheard.items()
+        unheard = self._world.unhandled_events.items()
         parts = [f"{len(self.journal)} steps in {self.end / 1000:g} s"]
         for beginning, things, ending in (
             ("struck: ", self.faults, ""),

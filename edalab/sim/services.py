@@ -16,7 +16,7 @@ from .version import Version
 if TYPE_CHECKING:
     from .capture import Capturing
     from .queues import WorkQueue
-    from .topics import Reader
+    from .readers import Reader
     from .world import World
 
 
@@ -25,7 +25,7 @@ class ServiceRuntime:
 
     def __init__(self, world: "World", name: str, declaration: Service):
         self.world, self.name, self.schema = world, name, declaration.schema
-        self.workers, self.waiting = declaration.workers, declaration.waiting
+        self.workers, self.most_waiting = declaration.workers, declaration.waiting
         # The version that at least one replica runs, and the one that all of them are to run.
         self.version = self.latest = Version(declaration)
         self.handlers = self.version.handlers  # by type, also those of earlier versions
@@ -38,7 +38,7 @@ class ServiceRuntime:
         self.cut_from: dict[str, int] = {}  # a sender -> when what it sends arrives again
         self.ahead = 0  # of the true time, in ms
         self.replicas = [self._replica(n + 1) for n in range(declaration.replicas)]
-        self.serving = [*self.replicas]  # those that have not left the group
+        self.members = [*self.replicas]  # those that have not left the group
         self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
         self.joins = round(declaration.joins * 1000)  # when its group joins
@@ -50,7 +50,7 @@ class ServiceRuntime:
     @property
     def up(self) -> bool:
         """Whether any replica is up."""
-        return any(replica.up for replica in self.serving)
+        return any(replica.up for replica in self.members)
 
     @property
     def clock(self) -> int:
@@ -116,8 +116,8 @@ class ServiceRuntime:
     def subscribe(self) -> None:
         """Subscribe to all channels that hold a type that this service handles."""
         for channel in self.world.channels.values():
-            if heard := [*filter(self.handler, channel.heard)]:
-                channel.heard |= dict.fromkeys(heard, True)
+            if heard := [*filter(self.handler, channel.handled_types)]:
+                channel.handled_types |= dict.fromkeys(heard, True)
                 channel.subscribe(self)
 
     def next_number(self, sequence: str) -> int:
@@ -127,7 +127,7 @@ class ServiceRuntime:
 
     def next_up(self) -> Replica | None:
         """The replica that gets the next question. Replicas that are up take turns."""
-        up = [replica for replica in self.serving if replica.up]
+        up = [replica for replica in self.members if replica.up]
         if not up:
             return None
         up = [replica for replica in up if replica.next_version is None] or up
@@ -139,14 +139,14 @@ class ServiceRuntime:
 
     def scale(self, number: int) -> bool:
         """Change the number of replicas: new ones join the group, or the last ones leave it."""
-        before, world = len(self.serving), self.world
-        for replica in self.serving[number:]:
-            self.serving.remove(replica)
+        before, world = len(self.members), self.world
+        for replica in self.members[number:]:
+            self.members.remove(replica)
             replica.leave()
         for _ in range(before, number):
             replica = self._replica(len(self.replicas) + 1)
             self.replicas.append(replica)
-            self.serving.append(replica)
+            self.members.append(replica)
             world.record_step("join", replica.actor)
             for queue in self.queues:
                 queue.consumers.append(replica)
@@ -164,7 +164,7 @@ class ServiceRuntime:
         for queue in self.queues:
             queue.offer()
 
-    def begin_outage(self, until: int) -> bool:
+    def cut_off(self, until: int) -> bool:
         """Cut the service off from the broker and all services. Handlers continue, but nothing they send arrives."""
         self.cut_until = max(self.cut_until, until)
         if not self.cut:
@@ -174,13 +174,13 @@ class ServiceRuntime:
                 replica.fall_silent()
         return True
 
-    def end_outage(self, _: None) -> None:
+    def heal(self, _: None) -> None:
         """Reconnect the service to the broker and the other services."""
         if not self.cut or self.world.now < self.cut_until:
             return
         self.cut = False
         self.world.record_step("heal", (self.name, 1))
-        self.hear(*self.replicas)
+        self.back_in_reach(*self.replicas)
 
     def barrier(self, sender: "ServiceRuntime") -> str:
         """The cut that blocks what another service sends to it now, in words; "" if there is none."""
@@ -201,8 +201,10 @@ class ServiceRuntime:
             self.world.record_step("heal", (self.name, 1), detail=f"from {sender}")
             self.rebalance()
 
-    def hear(self, *replicas: Replica) -> None:
-        """Renew the sessions of those replicas that are up, not paused and not cut off."""
+    def back_in_reach(self, *replicas: Replica) -> None:
+        """Renew the sessions of those replicas that are up, not paused and not cut off, and share out the partitions.
+
+        Redelivery after a restart, a pause or a cut begins here."""
         for replica in replicas:
             heard = not (replica.left or replica.paused or self.cut) and replica.up
             replica.reachable = heard and replica.next_version is None
@@ -211,7 +213,7 @@ class ServiceRuntime:
                 replica.session.cancel()
         self.rebalance()  # after all are back, so that they keep what they held
         for replica in replicas:
-            replica.release(None)
+            replica.take_next()
 
     def __repr__(self) -> str:
         return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"

@@ -35,7 +35,7 @@ _OURS = os.path.join(Path(__file__).parents[1], "")  # ends in a separator
 BUSY = "busy"  # an answer: its asker was turned away
 TOO_LATE = "too late"  # an answer, which its asker no longer waits for
 NOT_ACKNOWLEDGED = "not acknowledged"  # begins the reason if no handler failed
-UNHEARD = ", and its sender does not hear of it"  # ends the reason of a rejected message
+SENDER_UNAWARE = ", and its sender does not hear of it"  # ends the reason of a rejected message
 WIDTH = 9  # values of a step in a record: those of `Step`, with service and replica as one
 
 

@@ -32,12 +32,12 @@ class Ticking:
     def __init__(self, world, tick: Tick, version: "Version"):
         self.world, self.tick, self.version = world, tick, version
         self.every = max(1, round(tick.seconds * 1000))
-        self.lease = None if tick.lease is None else round(tick.lease * 1000)
+        self.lease_lasts = None if tick.lease is None else round(tick.lease * 1000)
         self.ran = 0
         self.current: Execution | None = None
-        self.held = world.leases[tick.service, tick.name]
+        self.lease = world.leases[tick.service, tick.name]
         self.failures = 0  # in a row
-        self.stamp = -1  # the number of steps when it last did nothing
+        self.idle_at = -1  # the number of steps when it last did nothing
         self._schedule()
 
     def _schedule(self) -> None:
@@ -46,22 +46,22 @@ class Ticking:
 
     def idle(self) -> bool:
         """Whether it has run since the last step was recorded, and did nothing."""
-        return self.stamp == self.world.step_count()
+        return self.idle_at == self.world.step_count()
 
     def fire(self, _) -> None:
         self._schedule()
         world, name, service = self.world, self.tick.name, self.tick.service
-        replicas = world.services[service].serving
+        replicas = world.services[service].members
         live = [one for one in replicas if one.up and not one.paused]
         ready = [one for one in live if one.next_version is None]
         replica = next(iter(ready or live), None)  # its leader
-        if self.lease is not None:
+        if self.lease_lasts is not None:
             replica = self._leader(replica)
         if replica is None or self.current is not None or replica.next_version is not None:
             return
         self.ran += 1
         if replica.version is not self.version:
-            self.stamp = world.step_count()
+            self.idle_at = world.step_count()
             return
         world.ticked[service, name] += 1
         self.before = world.step_count()
@@ -69,22 +69,22 @@ class Ticking:
         id = f"{service}.{name}-{world.ticked[service, name]}"
         envelope = Envelope(id, name, None, service, None, None, world.now, None, None, 0)
         self.current = execution = replica.new_execution(self, envelope)
-        execution.lease = self.held.token or None
+        execution.lease = self.lease.token or None
         execution.begin(self.tick)
 
     def _leader(self, live: "Replica | None") -> "Replica | None":
         """The replica that has the lease and can run, or `live` if it takes over the lease; None if nobody can run."""
-        leader = self.held.leader
+        leader = self.lease.leader
         if leader is not None:
             still = not leader.up or leader.paused
             if not (still or (leader.left and self.current is None)):
                 return leader
-            if live is None or (still and self.world.now - leader.stopped < self.lease):
+            if live is None or (still and self.world.now - leader.stopped < self.lease_lasts):
                 return None
             detail = f"{self.tick.name} from replica {leader.number}"
             self.world.record_step("takeover", live.actor, detail=detail)
         if live is not None:
-            self.held.leader, self.current, self.held.token = live, None, self.held.token + 1
+            self.lease.leader, self.current, self.lease.token = live, None, self.lease.token + 1
         return live
 
     def handled(self, execution, _) -> None:
@@ -109,7 +109,7 @@ class Ticking:
         execution.replica.finish(execution)
         world.tick_rows += 1
         if world.step_count() == self.before and not 0 < self.failures < MOST_FAILURES:
-            self.stamp = self.before
+            self.idle_at = self.before
         elif len(world.agenda) == len(world.cancelled):
             world.busy_ticks += 1
             if world.busy_ticks > MOST_BUSY_TICKS:

@@ -62,10 +62,13 @@ class Window(Timed):
             service.begin_cut_from(self.from_, until)
             world.schedule(until, service.end_cut_from, self.from_)
             return True
-        target = service.replicas[self.replica - 1] if self.replica else service
-        struck = target.begin_outage(until)
+        begin, end = service.cut_off, service.heal
+        if self.do == "pause":
+            replica = service.replicas[(self.replica or 1) - 1]
+            begin, end = replica.pause, replica.resume
+        struck = begin(until)
         if struck:
-            world.schedule(until, target.end_outage, None)
+            world.schedule(until, end, None)
         return struck
 
 

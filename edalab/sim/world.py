@@ -92,7 +92,7 @@ class World:
         self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
         self.channels: dict[str, Log | WorkQueue] = {}
         self.dead_letters = DeadLetters(self)
-        self.unheard: Counter[str] = Counter()  # events without a handler, by type
+        self.unhandled_events: Counter[str] = Counter()  # events without a handler, by type
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()
         self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
@@ -107,10 +107,10 @@ class World:
         self.tick_rows = self.busy_ticks = 0
         self.workload: Execution | None = None
         self.budget: Budget | None = None
-        for window in plan.windows:
-            start = round((window.start or 0) * 1000)
-            heap = self.agenda if window.keeps_alive else self.background
-            heappush(heap, (start, next(self.number), self._open, window))
+        for fault in plan.timed:
+            start = round((fault.start or 0) * 1000)
+            heap = self.agenda if fault.keeps_alive else self.background
+            heappush(heap, (start, next(self.number), self._strike, fault))
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """The rows that a `select` finds in a service's database."""
@@ -185,9 +185,9 @@ class World:
         """The number of steps, without those that record the beginning or end of a tick."""
         return len(self.record) // WIDTH - self.tick_rows
 
-    def _open(self, window: AtTime | Deploy) -> None:
-        if window.strike(self):
-            self.plan.struck.append(window)
+    def _strike(self, fault: AtTime | Deploy) -> None:
+        if fault.strike(self):
+            self.plan.struck.append(fault)
 
     # -- the record
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Event
+from ..sim.readers import Reader
 from ..sim.run import Run
-from ..sim.topics import Reader
 from ..sim.world import World
 from .spans import Trace
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from ..model import DeadLetter
 from ..sim.execution import Execution
 from ..sim.queues import Item, WorkQueue
+from ..sim.readers import Reader
 from ..sim.replicas import Replica
 from ..sim.run import Run
 from ..sim.services import ServiceRuntime
-from ..sim.topics import Reader
 from ..sim.world import World
 from .flights import Flight, Flights
 from .handed import Handed, Next
@@ -136,7 +136,7 @@ def _state(service: ServiceRuntime) -> State:
     replicas = service.replicas
     fetched = (one for replica in replicas for one in Replica.in_flight(replica))  # not in line
     return State(
-        replicas=len(service.serving),
+        replicas=len(service.members),
         down={replica.number for replica in replicas if not replica.up},
         paused={replica.number for replica in replicas if replica.paused},
         cut=service.cut,

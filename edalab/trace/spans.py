@@ -10,7 +10,7 @@ from functools import cached_property
 from ..errors import Refused
 from ..model import DeadLetter, Envelope
 from ..sim.run import Run
-from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, TOO_LATE, UNHEARD, WIDTH, Step, steps_of
+from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, SENDER_UNAWARE, TOO_LATE, WIDTH, Step, steps_of
 from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
 from .identity import logical_message_ids
 from .transfers import Traffic
@@ -138,7 +138,7 @@ class Trace:
         if self.fault(publish) == "duplicate" and publish not in self._once_refused:
             self._once_refused.add(publish)  # the queue stores or rejects the other copy as well
             return
-        if detail.endswith(UNHEARD):
+        if detail.endswith(SENDER_UNAWARE):
             self.given_up[envelope.source, envelope.id] = number
             return
         self.rejected.add(publish)

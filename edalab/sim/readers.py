@@ -24,10 +24,10 @@ class Reader:
         self.log, self.partition, self.service = log, partition, service
         self.records = log.partitions[partition]
         self.position = self.committed = self.started = started
-        self.goes_back: int | None = None  # to this offset, after the message in hand
-        self.owner: Replica = service.serving[partition % len(service.serving)]
-        self.handler: Any = None  # of the message at the position
-        self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
+        self.rewinds_to: int | None = None  # to this offset, after the message in hand
+        self.owner: Replica = service.members[partition % len(service.members)]
+        self.next_handler: Any = None  # of the message at the position
+        self.attempts: dict[int, int] = {}  # by offset: those made so far, also before a crash
         self.epoch = 0
         self.moves = False  # whether its owner changes after the message in hand
         self.uncommitted = 0  # messages handled since the last commit, with `commit_every`
@@ -38,7 +38,7 @@ class Reader:
     def _reset(self) -> None:
         self.engaged = False  # a message is being fetched, handled or waited for
         self.execution: Execution | None = None
-        self.failures = self.drops = 0
+        self.failures = self.drops = 0  # since the last restart
         self.skip_fetch = False  # the message has arrived: no fetch and no `deliver` point
         self.deliver_twice = False
 
@@ -49,9 +49,10 @@ class Reader:
     # -- ownership
 
     def rebalance(self) -> None:
-        """Assign partition p to live replica p mod n. A live owner finishes its message in hand first."""
+        """Assign partition p to live replica p mod n. A live owner finishes its message in hand first.
+        An idle reader is woken, too: after a restart, this is what fetches again."""
         self.moves = False
-        members = [replica for replica in self.service.serving if replica.in_session()]
+        members = [replica for replica in self.service.members if replica.in_session()]
         target = members[self.partition % len(members)] if members else self.owner
         if target is not self.owner:
             if self.execution is not None and self.owner.in_session():
@@ -60,33 +61,33 @@ class Reader:
             detail = f"{self.log.name} partition {self.partition} from replica {self.owner.number}"
             where = target.actor, None, self.partition, self.committed
             self.log.world.record_step("takeover", *where, detail=detail)
-            if self in self.owner.waiting:
-                self.owner.waiting.remove(self)
+            if self in self.owner.sources:
+                self.owner.sources.remove(self)
             self.owner = target
-            self.rewind()
+            self.back_to_commit()
         if not self.engaged:
             self.wake()
 
-    def rewind(self) -> None:
+    def back_to_commit(self) -> None:
         """Return to the committed offset, or to that of a rewind. Work in flight becomes work of an old epoch."""
         if self.execution is not None and self.execution.attempt:
             self.attempts[self.execution.offset] = self.execution.attempt
-        if self.goes_back is not None:
-            where = self.owner.actor, None, self.partition, self.goes_back
+        if self.rewinds_to is not None:
+            where = self.owner.actor, None, self.partition, self.rewinds_to
             detail = f"{self.log.name} partition {self.partition} from offset {self.position}"
             self.log.world.record_step("rewind", *where, detail=detail)
-            self.committed, self.goes_back, self.attempts = self.goes_back, None, {}
+            self.committed, self.rewinds_to, self.attempts = self.rewinds_to, None, {}
         self.position, self.uncommitted = self.committed, 0
-        self.restart()
+        self.begin_anew()
 
-    def go_back(self, offset: int) -> None:
+    def rewind(self, offset: int) -> None:
         """Handle the messages from an offset on again, after the message in hand."""
-        self.goes_back = offset
+        self.rewinds_to = offset
         if self.execution is None:
-            self.rewind()
+            self.back_to_commit()
             self.wake()
 
-    def restart(self) -> None:
+    def begin_anew(self) -> None:
         """Begin a message that waits for a retry anew, because the owner runs another version."""
         self.epoch += 1
         self._reset()
@@ -97,8 +98,8 @@ class Reader:
         """Fetch the next message that this group handles, if there is one."""
         records = self.records
         while self.position < len(records):
-            self.handler = self.owner.version.handlers.get(records[self.position].type)
-            if self.handler is not None:
+            self.next_handler = self.owner.version.handlers.get(records[self.position].type)
+            if self.next_handler is not None:
                 if self.owner.up:
                     self.engaged = True
                     self.owner.offer(self)
@@ -131,11 +132,11 @@ class Reader:
             now, "deliver", actor, envelope, partition, offset, attempt, None, None,
             now, "handle", actor, envelope, partition, offset, attempt, None, None,
         )  # fmt: skip
-        execution.run(self.handler)
+        execution.run(self.next_handler)
 
     def _deliver_with_care(self, execution: Execution, offset: int, attempt: int) -> None:
         """Deliver and handle it where a fault, a bound or an early commit may come between."""
-        log, handler = self.log, self.handler
+        log, handler = self.log, self.next_handler
         if log.retention and not self.skip_fetch and self._has_lost(execution):
             return
         if log.deadlines and not self.failures and log.has_expired(execution):
@@ -175,7 +176,7 @@ class Reader:
 
     def _is_reached(self, execution: Execution) -> bool:
         """Whether the fetching replica is still up, still the owner, and within reach."""
-        if execution.dead or execution.replica.holds(self.deliver, execution):
+        if execution.dead or execution.replica.hold_back(self.deliver, execution):
             return False
         if execution.epoch == self.epoch:
             until = self.service.cut_from.get(self.records[self.position].source)
@@ -193,7 +194,7 @@ class Reader:
         fault = execution.reach("deliver")
         action = action_of(fault, "drop", "duplicate", "delay")
         if action in (None, "duplicate"):
-            self.deliver_twice = action is not None
+            self.deliver_twice = action == "duplicate"
             return True
         if fault is not None and action == "delay":
             self.skip_fetch = True
@@ -304,8 +305,8 @@ class Reader:
             self.attempts[execution.offset] = execution.attempt
         self._reset()
         self._let_go(execution)
-        if self.goes_back is not None:
-            self.rewind()
+        if self.rewinds_to is not None:
+            self.back_to_commit()
         if self.moves:
             self.rebalance()
         else:
