@@ -213,10 +213,12 @@ class Refused(Exception):
 
 class PublishFailed(ConnectionError):
     """The broker did not confirm a message. It may be in the topic or not (in doubt), so the publisher
-    must decide what to do. If `.full`, the queue was full, and it is certainly not there."""
+    must decide what to do. If the broker rejected it, because the queue was full (`.full`) or it was too large,
+    it is certainly not there."""
 
-    def __init__(self, message: str, topic: str, full: bool = False):
+    def __init__(self, message: str, topic: str, full: bool = False, too_large: bool = False):
         what = "rejected {}: {} is full" if full else "did not confirm {} to {}"
+        what = "rejected {}: it is too large for {}" if too_large else what
         super().__init__("the broker " + what.format(message, topic))
         self.message, self.topic, self.full = message, topic, full
 

@@ -1,14 +1,20 @@
 """A topic with `max_bytes=` refuses a larger message each time that it is published: what a relay meets as a poison row."""
 
+from contextlib import suppress
+
 import pytest
 
 from edalab import Event, Misuse, PublishFailed, System, claims, simulate
+from edalab.trace.saga_story import stories
 from edalab.view import flow, timeline
 
 
 class Noted(Event, topic="notes", key="to"):
     to: str
     text: str
+
+
+TOO_LARGE = "the broker rejected Noted: it is too large for notes"
 
 
 async def two_notes(ctx):
@@ -38,7 +44,7 @@ def notes(run):
 
 def test_the_publisher_of_a_large_message_gets_publish_failed_and_nothing_is_stored():
     run = simulate(town(), two_notes)
-    assert notes(run) == [(10, "the broker did not confirm Noted to notes"), (20, "confirmed")]
+    assert notes(run) == [(10, TOO_LARGE), (20, "confirmed")]
     assert run.rows("ann", "select * from notes") == [("short",)]
     assert [s.fault for s in run.journal if s.step == "publish"] == ["too large", None]
     assert run.check(claims.no_event_lost(Noted)).outcome == "holds" and not run.faults
@@ -84,6 +90,44 @@ def test_a_topic_that_does_not_confirm_loses_it_silently():
     assert run.rows("ann", "select * from notes") == [("short",)]
     first = next(s for s in run.journal if s.step == "publish")
     assert (first.fault, first.detail) == ("lose", "too large")
+
+
+def test_inside_a_transaction_the_publisher_is_told_at_once():
+    system = town()
+
+    @system.service("bob", schema="create table sent (n int)").every(1)
+    async def write(ctx):
+        try:
+            with ctx.database as db:
+                db.execute("insert into sent values (1)")
+                await ctx.publish(Noted(to="ann", text="x" * 50))
+        except PublishFailed as error:
+            ctx.note(str(error))
+
+    async def nothing(ctx):
+        await ctx.sleep(1)
+
+    assert notes(simulate(system, nothing, until=1)) == [(1000, TOO_LARGE)]
+
+
+def test_the_saga_map_shows_a_step_that_was_too_large():
+    class Read(Event, topic="notes", key="to", final=True, settles=True):
+        to: str
+        text: str = "x" * 50
+
+    system = town()
+
+    @system.service("bob").on(Noted)
+    async def reply(event, ctx):
+        with suppress(PublishFailed):
+            await ctx.publish(Read(to=event.to))
+
+    async def one_note(ctx):
+        await ctx.publish(Noted(to="ann", text="short"))
+
+    (story,) = stories(simulate(system, one_note))
+    events = [event for history in story.at().histories.values() for event in history.events]
+    assert ("failed", "too large") in [(event.what, event.words) for event in events]
 
 
 def test_pictures_name_it():

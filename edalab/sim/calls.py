@@ -223,8 +223,8 @@ class Publish(Call):
         else:
             self.confirm(None)
 
-    def _failure(self, full: bool | None = None) -> PublishFailed:
-        return PublishFailed(self.envelope.type, self.channel.name, bool(full))
+    def _failure(self, full: bool | None = None, too_large=False) -> PublishFailed:
+        return PublishFailed(self.envelope.type, self.channel.name, bool(full), too_large)
 
     # -- what a fault does
 
@@ -244,17 +244,18 @@ class Publish(Call):
         if does in ("unconfirmed", "duplicate"):
             self._after(takes, self._store)
         if does in ("unconfirmed", "fail", "cut", "too large"):
-            self._fail(takes)
+            self._fail(takes, does == "too large")
         elif does == "duplicate":
             self._after(DUPLICATE, self._resend, (takes, execution.replica.state))
         elif does == "delay":
             self._after(takes + fault.lasts(DELAY), self._arrive, True)
 
-    def _fail(self, takes: int) -> None:
+    def _fail(self, takes: int, too_large: bool = False) -> None:
+        failure = self._failure(False, too_large)
         if self.execution.transaction is not None:
-            raise self._failure()
+            raise failure
         if self.confirm is not None:
-            self._after(takes, self.confirm, self._failure())
+            self._after(takes, self.confirm, failure)
 
     def _resend(self, sent: tuple[int, dict]) -> None:
         """Send an unconfirmed message again, as client libraries do, unless it was lost with the replica's memory."""

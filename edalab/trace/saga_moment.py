@@ -5,19 +5,16 @@ from functools import cached_property
 
 from ..model import Command
 from ..sim.steps import BUSY
-from .faults import FAILED_TO_SEND
+from .faults import FAILED_TO_SEND, FAULTS, NOT_ARRIVED
 from .saga import Saga
 from .saga_state import state_of
 from .saga_step import Handling, SagaStep, State, StepEvent
 from .spans import Span
 
-_LOST = {
-    "crash": ("crash", ""),
-    "fail": ("failed", "not confirmed"),
-    "cut": ("failed", "cut off"),
-    "lose": ("lost", "on the way"),
-    "drop": ("lost", "on the way"),
-}
+_LOST = {  # faults of a message -> what happened, in words
+    name: ("failed", FAULTS[name].words) if FAULTS[name].noticed else ("lost", "on the way")
+    for name in NOT_ARRIVED
+} | {"crash": ("crash", "")}
 
 _ANSWERS = {
     "timeout": "no answer",
