@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from edalab.model import Queue
-from edalab.sim import ACTIONS, clock
+from edalab.sim import ACTIONS, Fault, clock
 
 PAGE = (Path(__file__).parent.parent / "docs" / "faults.md").read_text(encoding="utf-8")
 
@@ -21,6 +21,13 @@ def test_the_table_has_every_action_of_every_step_and_no_other():
         step = named or step
         listed.setdefault(step, []).append(action)
     assert listed == {step: list(actions) for step, actions in ACTIONS.items()}
+
+
+def test_the_docstring_of_a_fault_has_every_action_of_every_step_and_no_other():
+    table = re.search(r"that the step has:\n(.*?)\n    at:", Fault.__doc__, re.DOTALL)[1]
+    rows = [row.split(": ") for row in re.split(r"\n| {4,}", table) if row.strip()]
+    listed = {step: tuple(do.split(", ")) for steps, do in rows for step in steps.split(", ")}
+    assert {step.strip(): actions for step, actions in listed.items()} == ACTIONS
 
 
 def test_the_times_are_those_of_the_clock():

@@ -26,7 +26,8 @@ def of_type(found, type_):
 
 def test_every_action_has_a_meaning_and_a_column():
     actions = {action for actions in ACTIONS.values() for action in actions}
-    assert actions == {name for name, fault in FAULTS.items() if fault.column}
+    rows = {name for name, fault in FAULTS.items() if fault.column}
+    assert actions == rows, "give it a row in FAULTS, in edalab/trace/faults.py"
 
 
 def arrivals(found, transfer):
