@@ -1,4 +1,16 @@
-"""The simulation: a system runs in virtual time, with faults at the points that its patterns are about."""
+"""The simulation: a system runs in virtual time, with faults at the points that its patterns are about.
+
+The way of one message through a topic (or a work queue):
+    publish: `Publish.begin`, and 10 ms later `Publish._arrive`
+    store: `Log.append` (`WorkQueue.append`)
+    offer: `Reader.wake` (`WorkQueue.offer`) to `Replica.offer`, which fetches it now or when it is free
+    deliver, handle: `Reader.deliver` (`WorkQueue.deliver`), `Execution.run`
+    save: `Transaction.__exit__`
+    commit (ack): `Reader.handled` (`WorkQueue.handled`). Then `Replica.release` takes the next message.
+What delivers it again:
+    a crash: `Replica.crash` and `Reader.back_to_commit`, then `ServiceRuntime.back_in_reach` and `Reader.rebalance`
+    a failure: `Reader.failed` and `Reader._offer_again` (`WorkQueue.failed` and `WorkQueue._put_back`)
+    no ack in time: (`WorkQueue._expired` and `WorkQueue._put_back`, also after a crash)"""
 
 from .context import Context
 from .deploy import Deploy, deploy
