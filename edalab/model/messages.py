@@ -90,10 +90,8 @@ class Message(BaseModel):
     # Grows with each declared class, so that a cache by name can see that it is stale.
     __count__: ClassVar[int] = 0
     __number__: ClassVar[int] = 0  # the count when this class was declared
-    __plain__: ClassVar[bool] = True  # JSON encodes each value of its fields as it is
-    __immutable__: ClassVar[bool] = (
-        True  # no field can be changed in place, so readers can share one object
-    )
+    # JSON encodes each value of its fields as it is, and none can change, so readers share one object.
+    __plain__: ClassVar[bool] = True
 
     def __init__(self, /, *values: Any, **data: Any) -> None:
         if values:
@@ -111,8 +109,7 @@ class Message(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        found = of_the_wire(handler(source), handler.resolve_ref_schema)
-        cls.__plain__, cls.__immutable__, schema = found
+        cls.__plain__, schema = of_the_wire(handler(source), handler.resolve_ref_schema)
         return schema
 
     def __init_subclass__(
@@ -272,7 +269,7 @@ def _words(error: Any) -> str:
 
 def wire_copy(message: Message) -> Message:
     """The message as another process would receive it: a deep copy, unless no field can be changed in place."""
-    return message if message.__immutable__ else message.model_copy(deep=True)
+    return message if message.__plain__ else message.model_copy(deep=True)
 
 
 def key_of(message: Message, field: str | None) -> str | None:

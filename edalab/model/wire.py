@@ -65,18 +65,17 @@ def _with_base64(value: Any) -> Any:
 _BASE64 = core_schema.plain_serializer_function_ser_schema(_with_base64, when_used="json")
 
 
-def of_the_wire(schema: Any, resolve: Callable[[Any], Any]) -> tuple[bool, bool, Any]:
-    """Whether a message's field types accept only values that JSON can encode, whether those are also immutable, and
-    the schema. If the types accept more, the schema checks each message."""
-    model = resolve(schema)
-    parts = list(_parts(model))
-    trust = min(_trust(part, model, resolve) for part in parts) if model["type"] == "model" else 0
+def of_the_wire(schema: Any, resolve: Callable[[Any], Any]) -> tuple[bool, Any]:
+    """Whether a message is plain: its field types accept only values that JSON can encode and that nobody can change in
+    place. Also the schema, which checks each message that is not plain."""
+    model, parts = resolve(schema), [*_parts(resolve(schema))]
+    plain = model["type"] == "model" and all(_is_plain(part, model) for part in parts)
     for part in parts:
         if part["type"] in ("bytes", "any"):
             part.setdefault("serialization", _BASE64)
-    if not trust:
+    if not plain:
         schema = core_schema.with_info_after_validator_function(_checked, schema)
-    return trust > 0, trust == _SHARED, schema
+    return plain, schema
 
 
 def _checked(message: BaseModel, info: ValidationInfo) -> BaseModel:
@@ -101,35 +100,23 @@ def _parts(schema: Any) -> Iterator[dict]:
 
 
 _INNER = "schema choices items_schema keys_schema values_schema".split()
-_FIXED = "str int float bool none bytes decimal date datetime time timedelta uuid".split()
-_FIXED += "nullable union tuple model-field model-fields".split()
+_PLAIN = "str int float bool none bytes decimal date datetime time timedelta uuid".split()
+_PLAIN += "nullable union tuple model-field model-fields".split()
 # Settings that change how JSON encodes a field, or that accept more than its type does.
-_BEYOND = "serialization_exclude computed_fields allow_inf_nan post_init".split()
-_SURE, _SHARED = 1, 2  # JSON can encode what a part of a schema accepts; it is also immutable
+_BEYOND = "serialization_exclude computed_fields allow_inf_nan post_init default_factory".split()
 
 
-def _trust(part: dict, whole: dict, resolve: Callable[[dict], dict]) -> int:
-    if part["type"] == "definition-ref":
-        try:
-            part = resolve(part)
-        except LookupError:  # not known yet
-            return 0
+def _is_plain(part: dict, whole: dict) -> bool:
     kind, config = part["type"], part.get("config", {})
     if any(map(part.get, _BEYOND)) or part.get("serialization", _BASE64) != _BASE64:
-        return 0
+        return False
     if kind == "model" and part is whole:
         ours = config.get("allow_inf_nan") is False and "str_min_length" in config
-        return _SHARED if ours and config.get("extra_fields_behavior") == "forbid" else 0
+        return ours and config.get("extra_fields_behavior") == "forbid"
     if kind == "model":
-        immutable = getattr(part["cls"], "__immutable__", None)
-        return 0 if immutable is None else _SHARED if immutable else _SURE
+        return getattr(part["cls"], "__plain__", False)
     if kind == "default":
-        factory, given = part.get("default_factory", list), part.get("default")
-        if factory not in (list, dict) or unfit(given):
-            return 0
-        return _SURE if given.__hash__ is None else _SHARED
+        return part.get("default").__hash__ is not None and not unfit(part.get("default"))
     if kind in ("literal", "enum"):
-        return 0 if any(map(unfit, part.get("expected") or part["members"])) else _SHARED
-    if kind in ("list", "dict"):
-        return _SURE
-    return _SHARED if kind in _FIXED else 0
+        return not any(map(unfit, part.get("expected") or part["members"]))
+    return kind in _PLAIN

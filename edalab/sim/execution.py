@@ -94,7 +94,7 @@ class Execution:
                 except Exception as error:  # of the learner's upcasters, too
                     self.source.failed(self, unreadable(self, error))
                     return
-            arguments = (data if data.__immutable__ else data.model_copy(deep=True),)
+            arguments = (data if data.__plain__ else data.model_copy(deep=True),)
         if handler.takes_ctx:
             arguments += (Context(self),)
         if handler.is_async:

@@ -216,7 +216,7 @@ class World:
         """A new envelope for a message, which is caused by the message being handled."""
         service, type_name = execution.replica.service, message.__wire__
         id = service.new_id()
-        if not message.__immutable__:
+        if not message.__plain__:
             message = self._carried(execution, message)
         subject = key_of(message, message.__declared__.key)
         cause = execution.envelope
