@@ -46,17 +46,12 @@ class BuiltinClaim(Claim):
         self.arguments = arguments
         self.endless = endless
 
-    def check(self, run: Run) -> Verdict:
-        """The verdict on a run."""
+    def _judge(self, function: Callable, run: Run) -> tuple[Any, str]:
         trace = Trace.of(run)
-        found = self.decide(trace, *self.arguments)
+        found = function(trace, *self.arguments)
         if isinstance(found, str):
-            return Verdict(self.sentence, "not exercised", [], found)
-        evidence = [Evidence(sentence, trace.evidence(numbers)) for sentence, numbers in found]
-        if not evidence:
-            return Verdict(self.sentence, "holds", [], "")
-        more = f", and {len(evidence) - 1:,} more" if len(evidence) > 1 else ""
-        return Verdict(self.sentence, "broken", evidence, evidence[0].sentence + more)
+            return [], found
+        return [Evidence(sentence, trace.evidence(numbers)) for sentence, numbers in found], ""
 
 
 def no_event_lost(message: type[Message]) -> Claim:

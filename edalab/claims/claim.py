@@ -100,12 +100,18 @@ class Claim:
         if not isinstance(run, Run | ObservedRun):  # such as the world at a moment
             what = f"a claim is checked on a whole run, {self.name}.check(run)"
             raise Misuse(f"{what}, not on {shown(run)}")
-        observed = ObservedRun(run, track_tables=self.about is None)
-        evidence = self._ask(self.function, observed, run)
+        evidence, untested = self._judge(self.function, run)
         if evidence is not None and len(evidence):
             return Verdict(self.sentence, "broken", evidence, _cause(evidence))
-        untested = observed.untested() if self.about is None else self._unpublished(run)
         return Verdict(self.sentence, "not exercised" if untested else "holds", evidence, untested)
+
+    def _judge(self, function: Callable, run: Run) -> tuple[Any, str]:
+        """The evidence, and without evidence the reason why nothing tested the claim; "" if something did."""
+        observed = ObservedRun(run, track_tables=self.about is None)
+        evidence = self._ask(function, observed, run)
+        if evidence is not None and len(evidence):
+            return evidence, ""
+        return evidence, observed.untested() if self.about is None else self._unpublished(run)
 
     def _ask(self, function: Callable, observed: ObservedRun, run: Run) -> Any:
         unchecked = f"the claim {self.sentence!r} cannot be checked: {self.name}"

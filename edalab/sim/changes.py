@@ -39,8 +39,7 @@ def changes_of(database: Database) -> dict[int, Changes]:
 
 
 def _played_again(database: Database) -> list[Changes]:
-    copy = Database(database.service, database.schema)
-    copy.connection.set_progress_handler(None, 0)
+    copy = Database(database.service, database.schema, guarded=False)
     found, before = [], copy.read()
     for statements in database.saves.values():
         save_again(copy, statements)
@@ -55,7 +54,6 @@ def save_again(copy: Database, statements: Iterable[tuple]) -> None:
     for method, _, parameters in statements:
         if method == "restore":
             back_to(copy, parameters)
-            copy.connection.set_progress_handler(None, 0)
             return
     copy.connection.execute("begin immediate")
     for method, sql, parameters in statements:
@@ -66,8 +64,7 @@ def save_again(copy: Database, statements: Iterable[tuple]) -> None:
 
 def back_to(database: Database, saves: Iterable) -> None:
     """Give a database the contents that it had after these saves."""
-    earlier = Database(database.service, database.schema)
-    earlier.connection.set_progress_handler(None, 0)
+    earlier = Database(database.service, database.schema, guarded=False)
     for statements in saves:
         save_again(earlier, statements)
     database.use(earlier.connection)  # open cursors keep the old connection

@@ -1,10 +1,8 @@
 """The steps of a run: what happened, when and where, to which message, and the fault that struck."""
 
-import os
 import traceback
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import (
@@ -16,6 +14,7 @@ from ..errors import (
     Text,
     Unanswered,
     Unreadable,
+    is_of_a_library,
     line_raised,
     shortened,
 )
@@ -30,7 +29,6 @@ _OF_THE_WORLD = (
     Unanswered,
     Unreadable,
 )
-_OURS = os.path.join(Path(__file__).parents[1], "")  # ends in a separator
 # Details of steps that code compares when it reads a record.
 BUSY = "busy"  # an answer: its asker was turned away
 TOO_LATE = "too late"  # an answer, which its asker no longer waits for
@@ -78,9 +76,9 @@ class Failure(NamedTuple):
 
     @property
     def traceback(self) -> Text:
-        """The traceback, beginning with the learner's code, without the frames of edalab."""
+        """The traceback, with the frames of the learner's code only."""
         frames = traceback.extract_tb(self.error.__traceback__)
-        theirs = [f for f in frames if not f.filename.startswith(_OURS)] or frames
+        theirs = [f for f in frames if not is_of_a_library(f.filename)] or frames
         lines = ["Traceback (most recent call last):\n", *traceback.format_list(theirs)]
         return Text("".join(lines + traceback.format_exception_only(self.error)))
 
