@@ -12,7 +12,7 @@ from ..sim.run import Run
 from ..sim.steps import Step
 from ..trace.spans import Trace
 from . import sagas
-from .claim import Claim, Verdict
+from .claim import Claim
 from .delivery import (
     find_dead_letters,
     find_duplicate_effects,
@@ -42,7 +42,7 @@ class BuiltinClaim(Claim):
 
     def __init__(self, sentence: str, decide: Callable, *arguments: Any, endless=False):
         super().__init__(sentence)
-        self.function = self.decide = decide
+        self.function = decide
         self.arguments = arguments
         self.endless = endless
 

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from ..model import Command, Event, Handler, Message, Query, System, message_types
 from .faults import ACTIONS, Fault
+from .routes import place_of
 from .run import Run
 from .steps import rows_of
 
@@ -39,12 +40,8 @@ def _consumer_steps(system: System, handler: Handler) -> tuple[str, ...]:
         return "deliver", "handle", "save", "ack"
     if handler.kind is Command:
         return "deliver", "handle", "save", "ack", "reply"
-    topic = _topic(message_types().get(handler.type, handler.message))
-    return "deliver", "handle", "save", "ack" if topic in system.queues else "commit"
-
-
-def _topic(cls: type[Message]) -> str:
-    return cls.__declared__.topic or cls.__wire__
+    _, is_queue = place_of(system, message_types().get(handler.type, handler.message))
+    return "deliver", "handle", "save", "ack" if is_queue else "commit"
 
 
 def actions_at(system: System, point: Point) -> tuple[str, ...]:
@@ -64,7 +61,7 @@ def _actions_at(system: System, point: Point, _revision: object, _count: int) ->
         return ()
     if service != "client" and service not in system.services:
         return ()
-    topic = system.topics.get(_topic(cls))
+    topic = system.topics.get(place_of(system, cls)[0])
     impossible = {"lose"} if topic is None or topic.confirms else {"fail", "unconfirmed"}
     if service == "client":
         impossible.add("crash")

@@ -8,23 +8,27 @@ from .queues import WorkQueue
 
 def channel_for(world, cls: type[Message]) -> WorkQueue | Log:
     """The log or queue that messages of `cls` go to. Raises Misuse for a command that no service handles."""
-    system, topic = world.system, cls.__declared__.topic
-    name = topic or cls.__wire__
+    system = world.system
     if issubclass(cls, Command):
-        handlers = system.handlers(cls.__wire__)
-        if not handlers:
+        if not system.handlers(cls.__wire__):
             raise world.refuse(unhandled(system, cls))
-        if topic is None:
-            name = f"{handlers[0].service}.commands"
-        elif topic not in system.queues:
-            raise world.refuse(Unknown("queue", topic, system.queues))
+        if cls.__declared__.topic not in (None, *system.queues):
+            raise world.refuse(Unknown("queue", cls.__declared__.topic, system.queues))
+    name, is_queue = place_of(system, cls)
+    if not is_queue:
+        return log_of(world, name)
     if name not in world.channels:
-        queue = system.queues.get(name)
-        if queue is not None or issubclass(cls, Command):
-            world.channels[name] = WorkQueue(world, queue or Queue(name, None))
-        else:
-            return log_of(world, name)
+        world.channels[name] = WorkQueue(world, system.queues.get(name) or Queue(name, None))
     return world.channels[name]
+
+
+def place_of(system, cls: type[Message]) -> tuple[str, bool]:
+    """The name of the channel for messages of `cls`, and whether it is a work queue."""
+    name = cls.__declared__.topic or cls.__wire__
+    if issubclass(cls, Command) and cls.__declared__.topic is None:
+        handlers = system.handlers(cls.__wire__)
+        name = f"{handlers[0].service}.commands" if handlers else name
+    return name, issubclass(cls, Command) or name in system.queues
 
 
 def log_of(world, name: str) -> Log:
