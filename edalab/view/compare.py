@@ -136,7 +136,7 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
 def _write_sentences(scene: Scene, comparison: Comparison) -> int:
     """Write the seeds if they differ, and the first difference. Return the y below."""
     y, room = 18, scene.width - 2 * MARGIN
-    title = f"{comparison.setting} {comparison.sentence}".strip()
+    title = f"{comparison.seeds} {comparison.sentence}".strip()
     for line in wrapped(title.split(" "), " ", room * 6 // 7, 14):
         scene.labels.append(Label(MARGIN, y, line, "title"))
         y += 20
@@ -240,7 +240,7 @@ def _describe(scene: Scene, comparison: Comparison, excerpts: list[Excerpt]) -> 
     """Set the picture's description in one line and its alternative text."""
     when = f"{seconds(excerpts[0].first)} to {seconds(excerpts[0].last)}"
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
-    words = " ".join(filter(None, (comparison.setting, comparison.sentence, _outcome(comparison))))
+    words = " ".join(filter(None, (comparison.seeds, comparison.sentence, _outcome(comparison))))
     steps = " and ".join(each.steps() for each in excerpts)
     system = comparison.runs[0].system.name
     scene.shows = f"two runs of {system}{at}: {words} {steps}; {when}"
