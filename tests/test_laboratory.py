@@ -975,7 +975,7 @@ def test_a_picked_mark_of_a_long_run_shows_the_story_that_the_fault_struck():
     struck = next(row for row in lab.run.journal if row.fault == "delay")
     assert "the story of OrderTaken client-4 (o3)" in timeline(lab.run).svg()  # by itself
     assert lab.correlation.value == struck.envelope.correlation == "client-10"
-    assert struck in lab._excerpt.rows and lab.cursor.value == struck.time / 1000
+    assert struck in lab._excerpt.steps and lab.cursor.value == struck.time / 1000
 
 
 # -- the line, pasted where the panel was made

@@ -83,7 +83,7 @@ class EveryFault(Settling):
 
         with self.marks.hold_sync():
             self.marks.cells = [
-                [*place, [run(one) for one in schedules]] for *place, schedules in picture.places
+                [*place, [run(one) for one in schedules]] for *place, schedules in picture.cells
             ]
             self.marks.picture = picture.svg()
         self.title = f"{TITLE}: {picture.broke:,} ✗"

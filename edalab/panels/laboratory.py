@@ -276,7 +276,7 @@ class Laboratory(Settling):
         struck = next((step for step in journal if step.fault == fault.do), None)
         if struck is not None:
             # A long run is not shown in full.
-            if struck.envelope and struck not in self._excerpt.rows:
+            if struck.envelope and struck not in self._excerpt.steps:
                 self.correlation.value = struck.envelope.correlation or ""
             self.cursor.value = struck.time / 1000
         self.tabs.selected_index = 0
