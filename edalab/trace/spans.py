@@ -123,7 +123,7 @@ class Trace:
             elif step == "crash":
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step
-            elif step == "expired" or step == "discarded":  # by a queue: of the sender
+            elif step == "expired" or step == "discarded":  # a queue discards for the sender
                 self.given_up[actor[0], envelope.id] = number
             elif step == "rejected":
                 self._take_back(number, envelope, detail)
