@@ -110,7 +110,7 @@ class Tabs(Settling):
                 of_run = excerpt.whole and not excerpt.one_story
                 over = of_run and cursor >= excerpt.last / 1000
                 time = run.end if over else shown * 1000
-                return html.flow(self._flow.at(time))
+                return html.picture(self._flow.at(time), "flow")
             case "Saga":
                 at = {"ledger": self._ledger, "cursor": cursor, "width": WIDTH}
                 return html.picture(view.saga_map(run, story, **at))

@@ -5,19 +5,11 @@ from functools import cached_property
 
 from ..model import Command
 from ..sim.steps import BUSY
-from .faults import FAILED_TO_SEND
+from .faults import FAILED_TO_SEND, FAULTS, NOT_ARRIVED
 from .saga import Saga
 from .saga_state import state_of
 from .saga_step import Handling, SagaStep, StepEvent, StepState
 from .spans import Span
-
-_LOST = {
-    "crash": ("crash", ""),
-    "fail": ("failed", "not confirmed"),
-    "cut": ("failed", "cut off"),
-    "lose": ("lost", "on the way"),
-    "drop": ("lost", "on the way"),
-}
 
 _ANSWERS = {
     "timeout": "no answer",
@@ -149,8 +141,12 @@ class History:
         attempt = self._trace.journal[number]
         if not self.step.is_event:
             yield self._event(number, "asked" if attempt.step == "ask" else "sent", attempt.service)
-        if attempt.fault in _LOST:
-            yield self._event(number, *_LOST[attempt.fault])
+        if attempt.fault == "crash":
+            yield self._event(number, "crash")
+        elif attempt.fault in FAILED_TO_SEND:
+            yield self._event(number, "failed", FAULTS[attempt.fault].words)
+        elif attempt.fault in NOT_ARRIVED:
+            yield self._event(number, "lost", "on the way")
 
     def _bar(self, span: Span) -> Handling:
         journal, last = self._trace.journal, span.last

@@ -56,7 +56,10 @@ class Span:
 
 
 class Trace:
-    """The spans of a run in the order they began, and the outcomes of its messages."""
+    """The spans of a run in the order they began, and the outcomes of its messages.
+
+    `kind`, `fault` and `envelope` read a step by its number. `journal` first creates all of a run's steps,
+    which most claims do not need."""
 
     @classmethod
     def of(cls, run: Run) -> "Trace":
