@@ -9,11 +9,11 @@ import ipywidgets
 from ..errors import Misuse, listed
 from ..model import System
 from ..sim import ACTIONS, AnyFault, Deploy, Fault, Faults, actions_at, parse_plan, points
+from ..sim.points import Point
 from ..sim.run import Run
 from . import html
 from .controls import Choice, Settling, labelled
 
-Point = tuple[str, str, str]  # service, step, message
 UNREACHED = "— not reached in this run —"  # a heading, which panel.js disables
 RATES = tuple(field.name for field in fields(Faults))
 

@@ -56,10 +56,7 @@ class Span:
 
 
 class Trace:
-    """The spans of a run in the order they began, and the outcomes of its messages.
-
-    `kind`, `fault` and `envelope` read a step by its number. `journal` first creates all of a run's steps,
-    which most claims do not need."""
+    """The spans of a run in the order they began, and the outcomes of its messages."""
 
     @classmethod
     def of(cls, run: Run) -> "Trace":
@@ -149,7 +146,7 @@ class Trace:
         if span is not None and publish in span.sent:
             span.sent.remove(publish)
 
-    # -- steps by their number
+    # -- steps by their number, because `journal` first creates all of them
 
     def envelope(self, number: int) -> Envelope:
         """The envelope of a step that has a message."""

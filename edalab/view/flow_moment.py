@@ -19,7 +19,7 @@ from .scene import Box, Label, Mark, Scene
 
 _CELL, _ROW = 20, 17  # px: width of a partition, height of a group
 _STATE, _RETRIES = 80, 114  # px for the words of a service's state, and of one that tries again
-_OUTAGES = {
+_OUTAGE_LEGEND = {
     "down": "hatched: down",
     "pause": "striped: standing still",
     "cut": "dotted: cut off",
@@ -83,7 +83,7 @@ class FlowMoments:
             "small box: partition or queue, with how many wait": self._moments.places,
             "thick edge: at work": True,
         }
-        outages = dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
+        outages = dict.fromkeys(_OUTAGE_LEGEND[one.kind] for one in self._moments.outages)
         return [*(words for words, there in seen.items() if there), *outages]
 
     def _draw_links(self, scene: Scene, time: float) -> None:

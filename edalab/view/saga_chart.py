@@ -21,7 +21,7 @@ KINDS = {  # state of a step -> kind of its box, kind of its name
     "in doubt": ("in doubt", "failed"), "failed": ("failed", "failed"), "idle": ("under way", "under way"),
     "compensated": ("undone", "done"), "never done": ("in doubt", "failed"),
 }  # fmt: skip
-MARKS = {  # event of a step -> its mark in the box and in the row
+MARK_OF = {  # event of a step -> its mark in the box and in the row
     "no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
     "answer lost": "lost", "lost": "lost", "again": "doubled", "never": "lost",
 }  # fmt: skip
@@ -172,7 +172,7 @@ class SagaChart:
             texts.append((height, shorten(clean(line), room, 10), "detail"))
         for height, text, kind in texts:
             self.scene.labels.append(Label(x + self.w // 2, height, text, kind, "middle", tip))
-        marks = [MARKS[e.what] for e in events if e.what in _MARKED.get(state.name, ())]
+        marks = [MARK_OF[e.what] for e in events if e.what in _MARKED.get(state.name, ())]
         marks += ["final"] * (box == "final")
         self.scene.marks += [Mark(x + self.w - 9, y, mark, tip) for mark in marks[-1:]]
 

@@ -10,7 +10,7 @@ from ..text import clean, counted, seconds, shorten, text_width, wrapped
 from ..trace.saga_story import NONE, SagaStory, stories, story_of
 from .ledger import Ledger
 from .picture import Picture, check_run, check_seconds
-from .saga_chart import MARGIN, MARKS, DrawnMoment, SagaChart, kind_of
+from .saga_chart import MARGIN, MARK_OF, DrawnMoment, SagaChart, kind_of
 from .scene import WIDTH, Box, Label, Scene
 from .waterfall import BAR, waterfall
 
@@ -155,7 +155,7 @@ def _legend(scene: Scene, top: int, moment: DrawnMoment | None = None) -> list[s
     if moment is not None and moment.now is not None:
         events = (e for one in moment.story.at().histories.values() for e in one.events)
         kinds |= {"row", "idle", "waiting", "saved", "published"} | {
-            MARKS.get(e.what, "") for e in events
+            MARK_OF.get(e.what, "") for e in events
         }
     return [words for kind, words in _LEGEND if kind in kinds]
 

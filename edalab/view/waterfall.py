@@ -5,7 +5,7 @@ from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
 from ..trace.saga_step import Handling, StepState
 from .axis import Axis
-from .saga_chart import MARGIN, MARKS, DrawnMoment, brief, kind_of
+from .saga_chart import MARGIN, MARK_OF, DrawnMoment, brief, kind_of
 from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
@@ -128,16 +128,16 @@ class _Row:
                 tip = f"{name} {event.what} {at}"
                 scene.bars.append(Box(x - 1, y - BAR // 2 - 2, 3, BAR + 4, "saved", tip))
                 self.taken.append((x - 1, x + 2))
-            elif event.what in MARKS:
+            elif event.what in MARK_OF:
                 begun = sum(bar.start <= event.time for bar in self.history.bars)
-                once = begun if event.what == "refused" else x, MARKS[event.what]
+                once = begun if event.what == "refused" else x, MARK_OF[event.what]
                 if once in seen:  # such as a coordinator's reaction to a refusal
                     continue
                 seen.add(once)
                 x = self._beside(x)
                 words = f" {event.words}" if event.words else ""
                 tip = clean(f"{name}: {event.what}{words} {at}")
-                scene.marks.append(Mark(x, y, MARKS[event.what], tip))
+                scene.marks.append(Mark(x, y, MARK_OF[event.what], tip))
                 self._take(x, x + 7)
 
     def _beside(self, x: int) -> int:
