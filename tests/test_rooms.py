@@ -51,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11890, "library": 24769, "exercises": 6822}
+LINES = {"core": 11896, "library": 24775, "exercises": 6822}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 BAR, TRACK = 18, 4  # px: height of a bar, and of an arrow's track in a gap
 TRACKS = 5  # at most in a gap
 BESIDE = 4  # px between the vertical parts of two messages' arrows
+_FAR = 24  # px from its moment at which an arrow may leave its bar
 Corner = tuple[int, int]
 
 
@@ -92,8 +93,9 @@ def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:
         left, right, others = bar.x, bar.x + bar.w, layout.inner[bar]
         before = [left, *others[: bisect_left(others, source.x)]][-1]
         after = [*others[bisect_right(others, source.x) :], right][0]
-        # First between the neighbouring events: beyond them the moment would look wrong.
-        for first, last, px in ((before, after, BESIDE), (before, after, 1), (left, right, BESIDE)):
+        # First between the neighbouring events. Beyond them, and far away, the moment would look wrong.
+        near = max(left, source.x - _FAR), min(right, source.x + _FAR)
+        for first, last, px in ((before, after, BESIDE), (before, after, 1), (*near, BESIDE)):
             yield from range(source.x + px, last, px)
             yield from range(source.x - px, first, -px)
 

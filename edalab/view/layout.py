@@ -6,7 +6,6 @@ lines and tracks are removed."""
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import accumulate, chain
 
 from ..text import seconds, shorten, text_width
@@ -27,7 +26,6 @@ _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar takes two lines
 _WITHIN = ("save", "undone", "send", "receive", "note", "doubled", "no answer", "unconfirmed")
 _UNMARKED = ("save", "undone", "send", "receive")
-Heights = tuple[int, int]
 Owner = tuple[SpanEvent, bool]  # of an arrow: its source, and whether it is sent again
 
 
@@ -67,11 +65,8 @@ class Layout:
         self.marks: list[SpanEvent] = []
         self._tops: list[int] = []  # the y of each lane
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # A bit for each x near vertical parts of arrows, by the two heights between which they run:
-        # parts of all owners, of more than one owner, and of each owner.
-        self._beside: defaultdict[Heights, int] = defaultdict(int)
-        self._shared: defaultdict[Heights, int] = defaultdict(int)
-        self._own: defaultdict[Owner, dict[Heights, int]] = defaultdict(partial(defaultdict, int))
+        # The vertical parts of arrows at and next to each x.
+        self._beside: defaultdict[int, list[tuple[int, int, Owner]]] = defaultdict(list)
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
@@ -231,19 +226,20 @@ class Layout:
     ) -> int:
         """Reserve a vertical part of an arrow and return its x: `first`, or if that is next to an arrow
         with another owner, one of `places` in `room`. If none is free, it is `first`."""
-        top, bottom = here = (min(y1, y2), max(y1, y2))
-        taken, own = 0, self._own[hop.source, hop.kind == "again"]
-        for span, bits in self._beside.items():
-            if span[0] < bottom and top < span[1]:
-                taken |= bits & ~own[span] | self._shared[span] if span in own else bits
-        edge = min(0, self.right - 200)  # in a narrow picture, arrows may begin left of 0
-        x, whole = first, (1 << max(0, room.stop - room.start)) - 1
-        if taken >> first - edge & 1 and ~taken >> room.start - edge & whole:
-            x = next((x for x in places or room if not taken >> x - edge & 1), first)
-        bits = (1 << 2 * BESIDE - 1) - 1 << x - edge - BESIDE + 1
-        self._shared[here] |= self._beside[here] & bits & ~own[here]
-        self._beside[here] |= bits
-        own[here] |= bits
+        top, bottom, owner = min(y1, y2), max(y1, y2), (hop.source, hop.kind == "again")
+
+        def is_taken(x: int) -> bool:
+            for start, end, other in self._beside[x]:
+                if start < bottom and top < end and other != owner:
+                    return True
+            return False
+
+        x = first
+        if is_taken(first):
+            x = next((x for x in places or room if not is_taken(x)), first)
+        here = top, bottom, owner
+        for near in range(x - BESIDE + 1, x + BESIDE):
+            self._beside[near].append(here)
         return x
 
     # -- items
