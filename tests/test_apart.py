@@ -67,7 +67,7 @@ def charge(event, ctx):
 )
 def test_a_call_of_c_that_never_returns_ends_and_is_told_its_line(monkeypatch, source, line):
     monkeypatch.setattr(stuck, "SECONDS", 1)
-    monkeypatch.setattr(stuck, "LOOK", 0.1)
+    monkeypatch.setattr(stuck, "PROBE_EVERY", 0.1)
     result = check(cell(source), "05.2")
     assert (result.anomaly, result.run) == ("does not end", None)
     assert result.evidence == f"charge runs for ever: what {line} calls does not return"
@@ -117,7 +117,7 @@ def test_a_list_that_grows_for_ever_ends_the_check_and_not_the_machine(monkeypat
 
 def test_a_loop_of_python_that_fills_the_memory_is_told_as_a_loop(monkeypatch):
     monkeypatch.setattr(stuck, "SECONDS", 0.25)
-    monkeypatch.setattr(stuck, "LOOK", 0.05)
+    monkeypatch.setattr(stuck, "PROBE_EVERY", 0.05)
     source = (
         "def charge(event, ctx):\n    kept = []\n    while True:\n        kept.append('x' * 1_000)"
     )
@@ -132,7 +132,7 @@ def test_many_long_calls_of_c_one_after_the_other_are_no_endless_one(monkeypatch
         return right(event, ctx)
 
     monkeypatch.setattr(stuck, "SECONDS", 0.5)
-    monkeypatch.setattr(stuck, "LOOK", 0.05)
+    monkeypatch.setattr(stuck, "PROBE_EVERY", 0.05)
     begun = time.process_time()
     assert check(charge, "05.2").correct and time.process_time() - begun < 5
 

@@ -11,7 +11,7 @@ from scenes import flaws
 from edalab import Event, EventStore, Misuse
 from edalab.view import as_of
 from edalab.view.axes import _thinned
-from edalab.view.labels import _far
+from edalab.view.labels import squared_distance
 from edalab.view.state_events import event_text
 
 
@@ -256,8 +256,8 @@ def test_words_stand_nearer_to_their_own_mark_than_to_another_and_late_ones_over
         own = [point for point in marked if point[0] == x]
         assert own, label
         if label.kind == "fact":
-            assert min(_far(point, label.extent()) for point in own) == min(
-                _far(point, label.extent()) for point in marked
+            assert min(squared_distance(point, label.extent()) for point in own) == min(
+                squared_distance(point, label.extent()) for point in marked
             )
     late = [label.extent() for label in picture.scene.labels if label.kind == "late"]
     lines = [

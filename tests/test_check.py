@@ -336,7 +336,7 @@ def test_one_line_that_never_ends_is_stopped(monkeypatch, swallowed):
             return right(event, ctx)
 
     monkeypatch.setattr(stuck, "SECONDS", 0.1)
-    monkeypatch.setattr(stuck, "LOOK", 0.1)
+    monkeypatch.setattr(stuck, "PROBE_EVERY", 0.1)
     result = check(charge, "05.2")
     said = "payments.charge runs for ever without an await: line 3 of charge"
     assert result.anomaly == "does not end" and said in result.evidence

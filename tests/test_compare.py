@@ -214,7 +214,7 @@ def test_runs_of_other_workloads_seeds_and_systems_say_what_differs_first():
         "client publishes CakeOrdered #3 (c3) in the second run, and not in the first one" in longer
     )
     seeds = Comparison(BASE, simulate(bakery(), orders(), seed=7))
-    assert seeds.setting == "The seeds are 0 and 7."
+    assert seeds.seeds == "The seeds are 0 and 7."
     assert (
         "in the second one only at" in seeds.sentence
         or "in the first one only at" in seeds.sentence

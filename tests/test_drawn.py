@@ -70,7 +70,7 @@ async def one_order(ctx):
 
 def words(faults, confirms):
     drawn = Drawn(choose(simulate(shop(confirms), one_order, faults=faults)))
-    return {thing.words for thing in [*drawn.all_events(), *drawn.links, *drawn.bars]}
+    return {thing.words for thing in [*drawn.all_events(), *drawn.hops, *drawn.bars]}
 
 
 def test_the_table_above_has_every_action_of_every_step():

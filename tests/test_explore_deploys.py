@@ -178,7 +178,7 @@ def test_faults_come_after_the_deploys_if_they_are_asked_for():
     run = result.run(next(one for one in faulty if one.deploys))
     assert {type(one).__name__ for one in run.faults} == {"Deploy", "Fault"}
     singles = explore(shop(1), three_payments, [booked, mailed])
-    assert len(matrix(result).places) == len(matrix(singles).places)  # without deploys
+    assert len(matrix(result).cells) == len(matrix(singles).cells)  # without deploys
 
 
 def test_an_executor_finds_the_same_and_seeds_are_tried_in_turn():

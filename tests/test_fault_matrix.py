@@ -24,15 +24,15 @@ def orders(number):
 
 def marked(picture):
     """The first schedule of each mark."""
-    return [place.schedules[0] for place in picture.places if len(place.schedules) == 1]
+    return [cell.schedules[0] for cell in picture.cells if len(cell.schedules) == 1]
 
 
 def empty(picture):
-    return [place for place in picture.places if not place.schedules]
+    return [cell for cell in picture.cells if not cell.schedules]
 
 
 def counts(picture):
-    return [place for place in picture.places if len(place.schedules) > 1]
+    return [cell for cell in picture.cells if len(cell.schedules) > 1]
 
 
 def texts(picture):
@@ -44,7 +44,7 @@ def test_every_schedule_has_its_mark_in_its_row_and_column():
     picture = matrix(result)
     assert set(marked(picture)) == set(result.schedules[1:]) and not counts(picture)
     points = {one.faults[0].at for one in marked(picture)}
-    assert len(points) == len({place.y for place in picture.places})
+    assert len(points) == len({cell.y for cell in picture.cells})
     broken = {one: mark(result, one) for one in marked(picture) if mark(result, one)}
     assert broken == dict.fromkeys(result.broken(charged_once), "A")
 
@@ -138,10 +138,10 @@ def test_few_marks_stand_in_the_order_of_the_run_below_what_their_letters_mean()
 
     picture = matrix(explore(shop(), orders(3), [last]))
     rows = {}
-    for place in picture.places:
-        for one in place.schedules:
+    for cell in picture.cells:
+        for one in cell.schedules:
             rows.setdefault((one.faults[0].at, one.faults[0].do), []).append(
-                (place.x, one.faults[0].nth)
+                (cell.x, one.faults[0].nth)
             )
     assert all(row == sorted(row, key=lambda mark: mark[1]) for row in rows.values())
     assert any(len(row) == 3 for row in rows.values())
@@ -154,7 +154,7 @@ def test_few_marks_stand_in_the_order_of_the_run_below_what_their_letters_mean()
 def test_every_run_has_a_mark_or_is_among_those_that_a_count_stands_for(number, width):
     result = explore(shop(), orders(number), [charged_once, charged])
     picture = matrix(result, width)
-    folded = [schedule for place in counts(picture) for schedule in place.schedules]
+    folded = [schedule for cell in counts(picture) for schedule in cell.schedules]
     alone = marked(picture)
     assert {*alone, *folded} == set(result.schedules[1:]) and len(alone) == len(set(alone))
     written = [word for word in texts(picture) if word[:1] in ("+", "×") and word[1:].isdigit()]
@@ -175,9 +175,9 @@ def test_an_empty_cell_says_why_in_the_words_of_the_page_about_faults():
     for system, budget in ((shop(), None), (silent, None), (shop(), 12)):
         result = explore(system, two_orders, [charged_once], budget=budget)
         picture = matrix(result)
-        boxes = {(place.x, place.y) for place in picture.places}
-        assert len(boxes) == len(picture.places)
-        whys |= {place.tip for place in empty(picture)}
+        boxes = {(cell.x, cell.y) for cell in picture.cells}
+        assert len(boxes) == len(picture.cells)
+        whys |= {cell.tip for cell in empty(picture)}
     deliver = "the step deliver has no crash, only drop, duplicate, delay"
     assert deliver in whys
     told = {why for why in whys if not why.startswith("the step ")}
@@ -205,7 +205,7 @@ def test_names_of_columns_are_whole_and_columns_are_alike_where_there_is_room():
 def test_an_exploration_of_no_fault_is_a_picture_too():
     picture = matrix(explore(shop(), two_orders, [charged_once], faults=0))
     assert texts(picture)[0] == "Single faults: 0 tried, none breaks a claim"
-    assert not picture.places and "survived" not in texts(picture)
+    assert not picture.cells and "survived" not in texts(picture)
 
 
 class Passed(Event, topic="passed", key="name"):
@@ -309,7 +309,7 @@ def test_pairs_are_not_counted_among_the_single_faults():
         for faults in (1, 2)
     )
     assert repr(singles).rsplit(";", 1)[0] == repr(pairs).rsplit(";", 1)[0]
-    assert [place.tip for place in singles.places] == [place.tip for place in pairs.places]
+    assert [cell.tip for cell in singles.cells] == [cell.tip for cell in pairs.cells]
 
 
 def test_what_only_another_seed_or_a_second_fault_breaks_is_said_below_and_what_needs_no_fault_is_no_count():

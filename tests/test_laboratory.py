@@ -630,6 +630,20 @@ def test_a_click_on_the_matrix_of_other_settings_picks_that_fault_or_says_that_i
     assert "cannot strike" not in lab.every_fault._message.value
 
 
+def test_every_fault_is_tried_again_after_the_learner_interrupted_it(lab, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("edalab.panels.fault_picker.explore", interrupted)
+        lab.tabs.selected_index = 4
+    assert "Trying every fault" in lab.every_fault._message.value and not lab.every_fault.result
+    lab.tabs.selected_index = 0
+    lab.tabs.selected_index = 4
+    assert "✗" in lab.tabs.get_title(4) and "<svg" in lab.every_fault.marks.picture
+    assert "Trying every fault" not in lab.every_fault._message.value
+
+
 def test_the_matrix_says_which_faults_it_leaves_out(lab):
     lab.tabs.selected_index = 4
     said = lab.every_fault._message.value.replace("<wbr>", "")
@@ -975,7 +989,7 @@ def test_a_picked_mark_of_a_long_run_shows_the_story_that_the_fault_struck():
     struck = next(row for row in lab.run.journal if row.fault == "delay")
     assert "the story of OrderTaken client-4 (o3)" in timeline(lab.run).svg()  # by itself
     assert lab.correlation.value == struck.envelope.correlation == "client-10"
-    assert struck in lab._excerpt.rows and lab.cursor.value == struck.time / 1000
+    assert struck in lab._excerpt.steps and lab.cursor.value == struck.time / 1000
 
 
 # -- the line, pasted where the panel was made

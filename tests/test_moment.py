@@ -13,7 +13,7 @@ from edalab.errors import Endless
 from edalab.sim.context import Context
 from edalab.text import counted
 from edalab.trace.flights import Flights
-from edalab.trace.moment import Moments
+from edalab.trace.moment import WorldMoments
 from edalab.trace.spans import Trace
 from edalab.view.flow_moment import FlowMoments
 
@@ -61,7 +61,7 @@ def test_flow_and_state_agree_at_every_moment(number, seed, shares):
 
 def test_messages_are_seen_on_each_way_they_make():
     run = simulate(shop(), customers(1))
-    found, times = Moments(run), [step.time for step in run.journal]
+    found, times = WorldMoments(run), [step.time for step in run.journal]
     seen = {
         (flight.kind, flight.source, flight.target)
         for time in range(times[-1])

@@ -1,5 +1,7 @@
 """A saga at every moment: the picture and the claims agree, and only what was recorded by then counts."""
 
+from contextlib import suppress
+
 import pytest
 import right_sagas
 import test_saga_map
@@ -15,7 +17,7 @@ from test_booking import (
     one_trip,
 )
 
-from edalab import Command, Event, Refused, System, claims, explore, simulate
+from edalab import Command, Event, PublishFailed, Refused, System, claims, explore, simulate
 from edalab.claims.saga_outcome import outcome
 from edalab.trace.saga_index import until
 from edalab.trace.saga_story import stories
@@ -234,3 +236,30 @@ def test_a_trip_that_is_led_shows_both_branches_under_way_at_once():
         BookHotel,
         BookFlight,
     }
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "faults", "why"),
+    [(30, [], "too large"), (1_000, ["fail post.publish.TripPosted #1"], "not confirmed")],
+)
+def test_a_publish_that_is_too_large_is_marked_as_one_that_failed(max_bytes, faults, why):
+    class TripAsked(Event, key="trip"):
+        trip: str
+
+    class TripPosted(Event, key="trip", topic="posts", settles=True):
+        trip: str
+
+    system = System("agency")
+    system.topic("posts", max_bytes=max_bytes)
+
+    @system.service("post").on(TripAsked)
+    async def post(event, ctx):
+        with suppress(PublishFailed):
+            await ctx.publish(TripPosted(trip=event.trip * 20))
+
+    async def one(ctx):
+        await ctx.publish(TripAsked(trip="rome"))
+
+    [story] = stories(simulate(system, one, faults=faults))
+    [*_, posted] = story.at().histories.values()
+    assert [event[1:] for event in posted.events][0] == ("failed", why)

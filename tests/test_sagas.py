@@ -135,7 +135,7 @@ def test_a_step_that_is_asked_again_is_one_step_and_done_once():
     run = simulate(orchestrated(), orders("o1"), faults=["drop payments.reply.ChargePayment #1"])
     [saga] = sagas_of(run)
     [step] = saga.occurrences("ChargePayment")
-    assert len(step.numbers) == 2 and len(step.effects) == len(step.commits) == 1
+    assert len(step.numbers) == 2 and len(step.effects) == len(step.saved) == 1
 
 
 def test_a_step_that_its_service_does_again_is_done_twice():

@@ -818,7 +818,7 @@ def test_a_message_that_is_handed_out_while_another_handling_goes_on_comes_from_
     async def workload(ctx):
         await ctx.publish(Parcel(number=1))
 
-    sent, again = Drawn(choose(simulate(home, workload))).links
+    sent, again = Drawn(choose(simulate(home, workload))).hops
     assert again.kind == "again" and again.source is sent.source
 
 

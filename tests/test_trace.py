@@ -97,7 +97,7 @@ def test_a_message_that_is_published_again_before_it_arrives_is_two_transfers(qu
     (early,), (late,) = arrivals(found, first), arrivals(found, second)
     assert (early.again, late.again, late.previous) == (False, True, early.span)
     drawn = Drawn(choose(found.trace.run))
-    ways = [link for link in drawn.links if link.target and link.target.service == "mail"]
+    ways = [hop for hop in drawn.hops if hop.target and hop.target.service == "mail"]
     assert len({(link.source.time, link.target.start) for link in ways}) == 2
     assert [link.source.time for link in ways] == sorted({link.source.time for link in ways})
 

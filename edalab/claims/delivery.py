@@ -72,7 +72,7 @@ def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list
             return f"was {did} by {name} {trace.when(end)} ({why})", [end]
     if trace.fault(number) == "lose":
         return "never reached the broker, which does not say so", []
-    if not trace.ended:
+    if not trace.over:
         return None  # it may still be handled
     service = " or ".join(services)
     for span in reversed(trace.by_message.get(envelope.id, [])):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..model import Envelope
 from ..trace.causality import dependent_compensations, facts_known_at
 from ..trace.saga import Occurrence, Saga, of_one_key
-from ..trace.saga_effects import changes_state, effects
+from ..trace.saga_effects import changes_state, new_effects
 from ..trace.saga_index import sagas
 from ..trace.spans import Span, Trace
 from .delivery import Found
@@ -24,7 +24,7 @@ def judge_ends(trace: Trace, begins: str | None) -> Found:
         begun = [saga for saga in begun if set(saga.sent) != {begins} or _accepted(saga, begins)]
     if not begun:
         return "no message of a saga was sent"
-    if not trace.ended:
+    if not trace.over:
         twice = [finding for saga in begun for finding in find_two_ends(saga)]
         return twice or "the run was ended before the sagas could end"
     return [finding for saga in begun for finding in find_unsettled(saga, begins)]
@@ -96,7 +96,7 @@ def _settled_undone(saga: Saga) -> Findings:
 def _ever_done(saga: Saga, step: Occurrence) -> bool:
     same = [one for one in saga.occurrences(step.type) if of_one_key(step.message, one.message)]
     spans = [span for one in same for span in one.spans]
-    return any(span.finished or saga.commits_in(span) for span in spans)
+    return any(span.finished or saga.saves_in(span) for span in spans)
 
 
 def _accepted(saga: Saga, begins: str) -> bool:
@@ -120,7 +120,7 @@ def find_repeated(saga: Saga) -> Findings | None:
     """The compensations that took effect more often than their step."""
     if not saga.compensations:
         return None
-    if sum(len(compensation.commits) for compensation in saga.compensations) < 2:
+    if sum(len(compensation.saved) for compensation in saga.compensations) < 2:
         return []
     of_step: dict[Occurrence, list[Occurrence]] = {}
     for compensation in saga.compensations:
@@ -132,9 +132,9 @@ def find_repeated(saga: Saga) -> Findings | None:
         # Of each type, the one that took effect most often: two with different data are separate.
         most: dict[str, Occurrence] = {}
         for one in compensations:
-            most[one.type] = max(most.get(one.type, one), one, key=lambda each: len(each.commits))
-        commits = [pair for one in most.values() for pair in one.commits]
-        applied = effects(saga.trace, commits)
+            most[one.type] = max(most.get(one.type, one), one, key=lambda each: len(each.saved))
+        saved = [pair for one in most.values() for pair in one.saved]
+        applied = new_effects(saga.trace, saved)
         if len(applied) < 2 or applied[-1] in reported:
             continue
         if step in compensations or len(applied) > len(step.effects):
@@ -216,7 +216,7 @@ def find_left_behind(saga: Saga) -> Findings | None:
     why, when = _why_back(saga), saga.trace.when
     if not why:
         return None
-    if saga.final or not saga.trace.ended:
+    if saga.final or not saga.trace.over:
         return []
     found = []
     for step, done in saga.done_steps.items():
@@ -232,11 +232,11 @@ def find_left_behind(saga: Saga) -> Findings | None:
 
 
 def _done_after_its_compensation(step: Occurrence) -> int | None:
-    undone = [commits[0] for one in step.compensations for _, commits in one.commits]
+    undone = [saves[0] for one in step.compensations for _, saves in one.saved]
     if not undone:
         return None
-    late = [commits for _, commits in step.commits if commits[0] > max(undone)]
-    changes = [n for commits in late for n in commits if changes_state(step.trace, n)]
+    late = [saves for _, saves in step.saved if saves[0] > max(undone)]
+    changes = [n for saves in late for n in saves if changes_state(step.trace, n)]
     return changes[0] if changes else None
 
 

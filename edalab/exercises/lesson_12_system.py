@@ -8,7 +8,7 @@ from ..errors import Refused, shown
 from ..model import Command, Event, Query, System
 from ..sim import simulate
 from ..sim.run import Run
-from ..trace.load import Load
+from ..trace.service_load import Load
 
 
 class OrderPlaced(Event, topic="orders", key="customer"):

@@ -19,7 +19,7 @@ _WORKLOAD = "a workload, `async def three_orders(ctx)`, or a function that makes
 _CALLS = {"edalab": (simulate, Faults), "edalab.view": (timeline, compare)}
 
 
-class Names:
+class NotebookNames:
     """The names of objects in the notebook that created a panel. `.missing` are those without a name."""
 
     def __init__(self, variables: Mapping[str, Any], panel: str):
@@ -76,7 +76,7 @@ class Factory:
                 raise Misuse(f"{self.name} returned nothing; end it with a return")
         return self._made[1]
 
-    def code(self, values: Mapping[str, Any], names: Names) -> str:
+    def code(self, values: Mapping[str, Any], names: NotebookNames) -> str:
         """The expression that makes the system or workload."""
         name = names.of(self.thing, self.kind)
         if self.ready:
@@ -116,7 +116,7 @@ def factories(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Fac
     return both
 
 
-def written(fault: AnyFault, names: Names, deploys: Iterable[Deploy]) -> str:
+def written(fault: AnyFault, names: NotebookNames, deploys: Iterable[Deploy]) -> str:
     """The code of a fault. A deploy has the name of the one that was given to the panel."""
     if isinstance(fault, Deploy):
         given = next(one for one in deploys if one.new is fault.new)

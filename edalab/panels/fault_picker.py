@@ -43,7 +43,7 @@ class EveryFault(Settling):
     def __init__(self, claims: list[Claim], choose: Callable[[Schedule], None]):
         self.claims, self._choose = claims, choose
         self.result: Exploration | None = None
-        self.tried: tuple | None = None  # the system, its revision, workload and seed explored
+        self.tried: tuple | None = None  # system, revision, workload and seed explored to the end
         self.title = TITLE
         self.marks = Marks()
         self._matrix = ipywidgets.VBox([self.marks])  # an anywidget cannot change its own classes
@@ -57,7 +57,8 @@ class EveryFault(Settling):
         wanted = system, getattr(system, "revision", 0), workload, seed
         if wanted == self.tried:
             return
-        self.tried, self._message.value = wanted, html.hint("Trying every fault …")
+        self.tried = None  # the learner may interrupt it
+        self._message.value = html.hint("Trying every fault …")
         self._matrix.add_class("edalab-stale")
         try:
             with quiet():
@@ -65,13 +66,13 @@ class EveryFault(Settling):
             budget = max(10, min(BUDGET, STEPS // max(steps, 1)))
             self.result = explore(system, workload, self.claims, seeds=[seed], budget=budget)
         except Misuse as misuse:
-            self.result, self.title = None, TITLE
+            self.tried, self.result, self.title = wanted, None, TITLE
             self.marks.cells, self.marks.picture = [], ""
             self._message.value = html.error(str(misuse))
             return
         self._draw(self.result)
         self._matrix.remove_class("edalab-stale")
-        self._message.value = html.hint(_LEFT_OUT)
+        self.tried, self._message.value = wanted, html.hint(_LEFT_OUT)
 
     def _draw(self, result: Exploration) -> None:
         picture = view.matrix(result, WIDTH)
@@ -83,7 +84,7 @@ class EveryFault(Settling):
 
         with self.marks.hold_sync():
             self.marks.cells = [
-                [*place, [run(one) for one in schedules]] for *place, schedules in picture.places
+                [*place, [run(one) for one in schedules]] for *place, schedules in picture.cells
             ]
             self.marks.picture = picture.svg()
         self.title = f"{TITLE}: {picture.broke:,} ✗"

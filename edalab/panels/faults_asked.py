@@ -9,12 +9,12 @@ import ipywidgets
 from ..errors import Misuse, listed
 from ..model import System
 from ..sim import ACTIONS, AnyFault, Deploy, Fault, Faults, actions_at, parse_plan, points
+from ..sim.points import Point
 from ..sim.run import Run
 from . import html
 from .controls import Choice, Settling, labelled
 
-Point = tuple[str, str, str]  # service, step, message
-UNREACHED = "— not reached in this run —"  # a heading, which names.js disables
+UNREACHED = "— not reached in this run —"  # a heading, which panel.js disables
 RATES = tuple(field.name for field in fields(Faults))
 
 
@@ -73,7 +73,7 @@ class FaultsAsked(Settling):
             self.action.value, self.nth.value = fault.do, fault.nth
         self._changed()
 
-    def meet(self, system: System) -> None:
+    def adopt_system(self, system: System) -> None:
         """Adopt another system. If the exact fault cannot strike there, remove it."""
         self._system, self._sent = system, {}
         if self.point.value and self.action.value not in self._actions():
@@ -81,7 +81,7 @@ class FaultsAsked(Settling):
                 self.point.value = ""
                 self._offer_actions()
 
-    def offer_for(self, run: Run) -> None:
+    def adopt_run(self, run: Run) -> None:
         """Offer the consumer points of the system and the points at which its runs sent something,
         those that this run reached first."""
         self._reached = Counter(

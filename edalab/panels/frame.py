@@ -24,11 +24,11 @@ _LINE, _LEFT = 18, 16  # px
 _COLOURS = f"--edalab-cursor: {CURSOR}; --edalab-struck: {tinted(FAULT)}; --edalab-dark: {DARK};"
 
 
-class Names(anywidget.AnyWidget):
-    """The panels' style. It also sets the accessible name of each slider and list, which ipywidgets omits: its label,
-    or its tooltip if it has no label."""
+class PanelStyle(anywidget.AnyWidget):
+    """The panels' style. Its script also sets the accessible name of each slider and list, which ipywidgets omits (its
+    label, or else its tooltip), disables headings in lists, and scrolls a wide picture to its cursor."""
 
-    _esm = front_end("names.js")
+    _esm = front_end("panel.js")
     _css = f".edalab-panel {{ {_COLOURS} }}\n" + front_end("panel.css")
 
 
@@ -47,7 +47,7 @@ def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) ->
     panel = ipywidgets.VBox([*top, columns])
     columns.add_class("edalab-columns")
     panel.add_class("edalab-panel")
-    whole = ipywidgets.VBox([Names(layout={"display": "none"}), panel])
+    whole = ipywidgets.VBox([PanelStyle(layout={"display": "none"}), panel])
     whole.add_class("edalab-frame")
     return whole
 

@@ -57,15 +57,7 @@ def code(line: str) -> str:
     return f'<div class="edalab-code">{whole}</div>'
 
 
-def picture(drawn: Picture) -> str:
-    return _fitted("picture", drawn)
-
-
-def flow(drawn: Picture) -> str:
-    return _fitted("flow", drawn)
-
-
-def _fitted(kind: str, drawn: Picture) -> str:
+def picture(drawn: Picture, kind: str = "picture") -> str:
     """A picture, which `panel.css` shrinks a little if it is too wide for the panel."""
     width = f"--width:{drawn.scene.width}px"
     return f'<div class="edalab-{kind}" style="{width}">{drawn.svg()}</div>'

@@ -13,7 +13,7 @@ from .controls import AUTO, Settling
 _NAMES = ("kept", "on the screen")
 
 
-class Kept(Settling):
+class KeptRun(Settling):
     """The button *keep this run* (`.button`) and the run that it kept (`.run`).
 
     `screen` returns the run on the screen, the call that makes it, and its knobs as text."""

@@ -17,15 +17,15 @@ from ..sim.run import Run
 from ..view.excerpt import choose, story_names
 from ..view.timeline import draw
 from . import html
-from .call_line import Names, factories, line, written
+from .call_line import NotebookNames, factories, line, written
 from .controls import AUTO, Settling, labelled, lesson_knob
 from .fault_picker import TITLE
 from .faults_asked import FaultsAsked
 from .frame import frame, mimebundle, still
-from .kept import Kept
+from .kept import KeptRun
 from .player import Player
 from .tabs import COMPARE, SAGA, Tabs
-from .time_slider import Moments
+from .time_slider import MomentSlider
 
 SUGGESTED = 300  # stories offered at most
 
@@ -99,10 +99,10 @@ class Laboratory(Settling):
             placeholder="key or correlation id", continuous_update=False, layout=AUTO
         )
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
-        self.cursor = Moments(self._draw)
+        self.cursor = MomentSlider(self._draw)
         self.back, self.forward = self.cursor.back, self.cursor.forward
         self.play = Player(self.cursor, self._draw_between)
-        self._kept = Kept(self._on_screen)
+        self._kept = KeptRun(self._on_screen)
         self.keep = self._kept.button
         self._tabs = Tabs(self.claims, ledger, self._kept, self._ask_for, self._draw)
         self.tabs, self.every_fault = self._tabs.widget, self._tabs.every_fault
@@ -139,7 +139,7 @@ class Laboratory(Settling):
     @property
     def code(self) -> str:
         """The code that makes the run on the screen again, and draws its story if one is chosen."""
-        names = Names(self._notebook, "Laboratory")
+        names = NotebookNames(self._notebook, "Laboratory")
         code = self._call(names)
         story = f", correlation={names.of(self._story, '')}" if self._story else ""
         if self._tabs.visible == COMPARE:
@@ -149,7 +149,7 @@ class Laboratory(Settling):
             code += f"\n{picture}(run{story})"
         return names.whole(code)
 
-    def _call(self, names: Names) -> str:
+    def _call(self, names: NotebookNames) -> str:
         values, outcome = self._values(), f"raises {self._raised}"
         if self.run is not None and not self._raised:
             outcome = f"digest {self.run.digest}"
@@ -158,7 +158,7 @@ class Laboratory(Settling):
         return line(f"{', '.join(both)}, seed={self.seed.value}", faults, outcome)
 
     def _on_screen(self) -> tuple[Run | None, str, dict[str, str]]:
-        names = Names(self._notebook, "")
+        names = NotebookNames(self._notebook, "")
         knobs = {name: names.of(value, "another") for name, value in self._values().items()}
         return self.run, self._call(names), knobs
 
@@ -189,12 +189,12 @@ class Laboratory(Settling):
         with self.settling(), printing(self._printed):
             self._simulate()
         if self.run is not None:
-            self._take_on(self.run)
+            self._adopt_run(self.run)
         late = self._tabs.visible == TITLE  # exploring takes seconds, so verdicts come first
         if not late:
             self._show()
         if self.run is not None:
-            self._asked.offer_for(self.run)
+            self._asked.adopt_run(self.run)
         try:
             if self.run is not None and not self._raised:
                 with printing(self._printed):
@@ -213,7 +213,7 @@ class Laboratory(Settling):
             system, workload = self._system.make(values), self._workload.make(values)
             simulated = system, getattr(system, "revision", 0), workload
             if simulated != self._simulated and isinstance(system, System):
-                self._asked.meet(system)
+                self._asked.adopt_system(system)
                 self._simulated = simulated
             faults, self.error = self._asked.read()
             self.run = simulate(system, workload, seed=self.seed.value, faults=faults)
@@ -236,9 +236,9 @@ class Laboratory(Settling):
 
     # -- showing
 
-    def _take_on(self, run: Run) -> None:
+    def _adopt_run(self, run: Run) -> None:
         """Offer the tabs and stories of a run, and the moments of the story that is shown."""
-        self._tabs.offer_for(run, (*self._simulated, self.seed.value))
+        self._tabs.adopt_run(run, (*self._simulated, self.seed.value))
         self.correlation.options = story_names(run.journal)[:SUGGESTED]
         self._story = self.correlation.value.strip() or None
         try:
@@ -246,7 +246,7 @@ class Laboratory(Settling):
         except Misuse as misuse:
             self._excerpt, self._story = choose(run), None
             self.error = self.error or str(misuse)
-        self.cursor.offer([time / 1000 for time in self._excerpt.times()])
+        self.cursor.adopt([time / 1000 for time in self._excerpt.times()])
 
     def _show(self) -> None:
         self._draw()
@@ -276,7 +276,7 @@ class Laboratory(Settling):
         struck = next((step for step in journal if step.fault == fault.do), None)
         if struck is not None:
             # A long run is not shown in full.
-            if struck.envelope and struck not in self._excerpt.rows:
+            if struck.envelope and struck not in self._excerpt.steps:
                 self.correlation.value = struck.envelope.correlation or ""
             self.cursor.value = struck.time / 1000
         self.tabs.selected_index = 0

@@ -1,4 +1,4 @@
-"""The ▶ button: the cursor moves by itself, at the pace of a timeline's axis."""
+"""The ▶ button: the cursor moves by itself, evenly along a timeline's axis, so a busy time takes longer."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import traitlets
 
 from ..view.axis import Axis
 from .controls import Settling, front_end
-from .time_slider import Moments
+from .time_slider import MomentSlider
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 STEP = 0.75  # s for each moment, if the cursor steps from one to the next
@@ -38,7 +38,9 @@ class Player(Settling, anywidget.AnyWidget):
     what = traitlets.Unicode("").tag(sync=True)
     speeds = traitlets.List([*SPEEDS]).tag(sync=True)
 
-    def __init__(self, cursor: Moments, changed: Callable[[], None] | None = None, what: str = ""):
+    def __init__(
+        self, cursor: MomentSlider, changed: Callable[[], None] | None = None, what: str = ""
+    ):
         """`changed` is called when the time shown changes and the cursor does not. It is None if there
         are no times between moments. `what` names the player if a panel has several."""
         super().__init__(what=f" {what}" if what else "")

@@ -18,7 +18,7 @@ from . import html
 from .controls import Settling
 from .fault_picker import TITLE, EveryFault
 from .frame import WIDTH
-from .kept import Kept
+from .kept import KeptRun
 
 SAGA, STATE, COMPARE = "Saga", "State", "Compare"
 # Saga only for a run with sagas, Compare only if a run is kept.
@@ -36,7 +36,7 @@ class Tabs(Settling):
         self,
         claims: list[Claim],
         ledger: Callable[[Any], Mapping] | None,
-        kept: Kept,
+        kept: KeptRun,
         choose: Callable[[Schedule], None],
         changed: Callable[[], None],
     ):
@@ -64,7 +64,7 @@ class Tabs(Settling):
     def visible(self) -> str:
         return self.names[self.widget.selected_index or 0]
 
-    def offer_for(self, run: Run, simulated: tuple) -> None:
+    def adopt_run(self, run: Run, simulated: tuple) -> None:
         """Offer the tabs of this run, and keep the visible tab if it is among them.
 
         The number of broken runs is removed from a title if it belongs to another simulation."""
@@ -79,11 +79,11 @@ class Tabs(Settling):
         return self.visible in ("Timeline", "Flow")
 
     def draw(
-        self, run: Run, excerpt: Excerpt, seconds: float, story: str | None, now: float
+        self, run: Run, excerpt: Excerpt, cursor: float, story: str | None, shown: float
     ) -> None:
-        """Draw the visible tab. `seconds` is the time of the cursor, `story` the requested story, and
-        `now` the time shown, which is at the cursor or later. The tab of every fault explores what
-        was simulated."""
+        """Draw the visible tab. `cursor` is the time of the cursor, and `shown` the time shown, which is
+        the same or later (both in s). `story` is the requested story. The tab of every fault explores
+        what was simulated."""
         if self.visible == TITLE and self.every_fault:
             system, _, workload, seed = self._wanted
             self.every_fault.show(system, workload, seed)
@@ -91,37 +91,37 @@ class Tabs(Settling):
         else:
             try:
                 with quiet():
-                    content = self._content(run, excerpt, seconds, story, now)
+                    content = self._content(run, excerpt, cursor, story, shown)
             except Exception as error:  # for example in a ledger, which is the learner's code
                 content = html.error(html.error_text(error))
             self.sheets[self.visible].value = content
-        self.widget.set_title(self.names.index(STATE), f"State at {seconds:g} s")
+        self.widget.set_title(self.names.index(STATE), f"State at {cursor:g} s")
 
     def _content(
-        self, run: Run, excerpt: Excerpt, seconds: float, story: str | None, now: float
+        self, run: Run, excerpt: Excerpt, cursor: float, story: str | None, shown: float
     ) -> str:
         match self.visible:
             case "Timeline":
-                return html.picture(draw(run, excerpt, now, WIDTH))
+                return html.picture(draw(run, excerpt, shown, WIDTH))
             case "Flow":
                 if self._flow is None or self._flow.run is not run:
                     self._flow = FlowMoments(run)
                 # A whole run may end after the last moment, because idle timers are hidden.
                 of_run = excerpt.whole and not excerpt.one_story
-                over = of_run and seconds >= excerpt.last / 1000
-                time = run.end if over else now * 1000
-                return html.flow(self._flow.at(time))
+                over = of_run and cursor >= excerpt.last / 1000
+                time = run.end if over else shown * 1000
+                return html.picture(self._flow.at(time), "flow")
             case "Saga":
-                at = {"ledger": self._ledger, "cursor": seconds, "width": WIDTH}
+                at = {"ledger": self._ledger, "cursor": cursor, "width": WIDTH}
                 return html.picture(view.saga_map(run, story, **at))
             case "Compare":
-                return html.picture(self._kept.picture(run, story, seconds, WIDTH))
+                return html.picture(self._kept.picture(run, story, cursor, WIDTH))
             case "State":
-                services = [*run.at(seconds).services.values()]
-                steps = html.steps_at(run, seconds)
+                services = [*run.at(cursor).services.values()]
+                steps = html.steps_at(run, cursor)
                 return html.sheet(html.states(services), steps, html.databases(services))
         services = [run._node(name) for name in run.services]
-        return html.sheet(html.steps(run, seconds), html.databases(services))
+        return html.sheet(html.steps(run, cursor), html.databases(services))
 
     def _offer(self) -> None:
         offered = {SAGA: self._sagas, COMPARE: self._kept.run is not None}

@@ -21,7 +21,7 @@ def end_of_day(at: int) -> int:
     return at // DAY * DAY + DAY - 1
 
 
-class Moments(Settling):
+class MomentSlider(Settling):
     """A slider over the moments at which something happened, with buttons `.back` and `.forward`.
 
     `.value` is the time in seconds. Setting another time selects the last moment before it. (It is
@@ -69,7 +69,7 @@ class Moments(Settling):
         if stops:
             self.slider.value = stops[0] if by > 0 else stops[-1]
 
-    def offer(self, times: list[Any], stops: Sequence[int] = ()) -> None:
+    def adopt(self, times: list[Any], stops: Sequence[int] = ()) -> None:
         """Adopt the moments of another run and the indices of its stops, by default all moments. The
         slider moves at the next `show`.
 
@@ -100,7 +100,7 @@ class Moments(Settling):
         self.tell(self.value)
 
 
-class TimeSlider(Moments):
+class TimeSlider(MomentSlider):
     """A slider for `until=` or `as_of=`, with a `.field` in which a time can be typed. The buttons move
     from event to event.
 
@@ -140,7 +140,7 @@ class TimeSlider(Moments):
     def label(self) -> str:
         return f"{self.value} s" if self.calendar.virtual else str(self.value)
 
-    def offer_events(
+    def adopt_events(
         self, events: list[int], every: list[int], part: tuple[int, int], calendar: Calendar
     ) -> None:
         """Adopt moments (µs since 1970). The buttons stop at `events`. The slider covers all days of
@@ -156,7 +156,7 @@ class TimeSlider(Moments):
         times = [at for at in times if first <= at <= last] or [last]
         self._last = max(events, default=times[-1])
         self._renew_slider(len(times) - 1)
-        self.offer(times, sorted({0, *(bisect_left(times, at) for at in events)}))
+        self.adopt(times, sorted({0, *(bisect_left(times, at) for at in events)}))
         self.show()
 
     def _value_at(self, index: int) -> str | float:

@@ -23,7 +23,7 @@ from ..view.picture import STORE, check_is
 from ..view.state_chart import StateChart
 from ..view.state_events import event_text
 from . import html
-from .call_line import Names
+from .call_line import NotebookNames
 from .controls import Choice, Settling
 from .frame import WIDTH, frame, mimebundle, still
 from .player import Player
@@ -89,7 +89,7 @@ class TimeTravel(Settling):
     @property
     def code(self) -> str:
         """The code that computes the state on the screen."""
-        names, until, known = Names(self._notebook, "TimeTravel"), self.until, self.as_of
+        names, until, known = NotebookNames(self._notebook, "TimeTravel"), self.until, self.as_of
         store = names.of(self._store, "store")
         arguments = [names.of(self.stream.value, "stream"), names.of(self._fold, "fold")]
         arguments += [names.of(self._start, "start")] if self._start is not None else []
@@ -124,8 +124,8 @@ class TimeTravel(Settling):
         happened = [fact.happened_at for fact in facts if first <= fact.happened_at <= last]
         known = [fact for fact in facts if fact.happened_at <= end_of_day(last)]
         recorded = [fact.recorded_at for fact in known if fact.recorded_at >= first]
-        self.until.offer_events(happened, every, (first, last), self._calendar)
-        self.as_of.offer_events(recorded, every, (first, last), self._calendar)
+        self.until.adopt_events(happened, every, (first, last), self._calendar)
+        self.as_of.adopt_events(recorded, every, (first, last), self._calendar)
         self._show()
 
     def _show(self) -> None:

@@ -74,6 +74,7 @@ class Plan:
         self.rates: list[Faults] = []
         self.timed: list[AtTime | Deploy] = []
         self.counts: dict[Point, int] = {}  # how often each point was reached
+        self.chances: dict[Point, list[tuple[Faults, str]]] = {}  # the random faults at each
         self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
@@ -116,11 +117,17 @@ class Plan:
         ineffective: whether the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
         if point not in self.points and not self.rates:
             return None
+        chances = self.chances.get(point)
+        if chances is None:
+            actions = actions_at(self.system, point) if self.rates else ()
+            chances = [(rates, each) for rates in self.rates for each in actions if rates.of(each)]
+            self.chances[point] = chances
+        if not chances and point not in self.points:
+            return None
         nth = self.counts[point] = self.counts.get(point, 0) + 1
         struck = self.by_point.get((point, nth), []) + [
             Fault(action, ".".join(point), nth)
-            for rates in self.rates
-            for action in actions_at(self.system, point)
+            for rates, action in chances
             if rates.strikes(self.seed, point, action, nth)
         ]
         if ineffective:

@@ -53,12 +53,18 @@ class Backlog:
         return max(self.levels, key=lambda level: level.waiting)
 
     @property
+    def ages(self) -> list[tuple[int, int]]:
+        """The age of the oldest waiting event (0 if none waits) at the start and the end of each level, as
+        (time, age) in ms. Between the two it rises with time."""
+        ends = [*(level.time for level in self.levels[1:]), max(self.run.end, 1)]
+        levels = zip(self.levels, ends, strict=True)
+        times = [(time, level.since) for level, end in levels for time in (level.time, end)]
+        return [(time, 0 if since is None else time - since) for time, since in times]
+
+    @property
     def oldest(self) -> tuple[int, int]:
         """The greatest age of a waiting event: the time at which it was reached and the age, both in ms."""
-        ends = [*(level.time for level in self.levels[1:]), self.run.end]
-        levels = zip(self.levels, ends, strict=True)
-        ages = [(end, end - level.since) for level, end in levels if level.since is not None]
-        return max(ages, key=lambda age: age[1], default=(0, 0))
+        return max(self.ages, key=lambda age: age[1])
 
 
 def _event_types(run: Run, service: str) -> set[str]:

@@ -12,7 +12,7 @@ from ..sim.steps import Step
 from ..text import clean, seconds
 from .step_words import contrast, doing
 
-Place = tuple[str, str]  # a service and one of its tables
+TableKey = tuple[str, str]  # a service and one of its tables
 Row = tuple
 MOST_SAVES = 300
 
@@ -50,7 +50,7 @@ class Comparison:
         self.runs = run, other
 
     @property
-    def setting(self) -> str:
+    def seeds(self) -> str:
         """The seeds, if they differ."""
         one, other = (run.seed for run in self.runs)
         return f"The seeds are {one} and {other}." if one != other else ""
@@ -120,15 +120,15 @@ class Comparison:
     def tables(self) -> list[TableDifference]:
         one, other = map(_tables, self.runs)
         found = []
-        for place in {**one, **other}:
-            columns, mine = one.get(place, (None, Counter()))
-            their_columns, theirs = other.get(place, (None, Counter()))
+        for key in {**one, **other}:
+            columns, mine = one.get(key, (None, Counter()))
+            their_columns, theirs = other.get(key, (None, Counter()))
             lacking = "first" if columns is None else "second" if their_columns is None else ""
             missing = f"the {lacking} run has no such table" * bool(lacking)
             rows = [*(mine - theirs).elements()], [*(theirs - mine).elements()]
             if any(rows):
                 named, shared = columns or their_columns or [], frozenset(mine & theirs)
-                found.append(TableDifference(".".join(place), named, rows, shared, missing))
+                found.append(TableDifference(".".join(key), named, rows, shared, missing))
         return found
 
     @cached_property
@@ -136,7 +136,7 @@ class Comparison:
         saves = [sum(step.step == "save" for step in run.journal) for run in self.runs]
         if not self.tables or max(saves) > MOST_SAVES:
             return None
-        changes, found = _changes(*self.runs), []
+        changes, found = _row_changes(*self.runs), []
         common = [table for table in self.tables if not table.missing]
         for table in common or self.tables:
             for which in (1, 0):
@@ -161,7 +161,7 @@ def words_of(row: Row) -> str:
     return ", ".join("null" if value is None else clean(value, 40) for value in row)
 
 
-def _tables(run: Run) -> dict[Place, tuple[list[str], Counter]]:
+def _tables(run: Run) -> dict[TableKey, tuple[list[str], Counter]]:
     """Every table of a run at the end: its columns, and how often it has each row."""
     found = {}
     for service in run.services:
@@ -174,7 +174,7 @@ def _tables(run: Run) -> dict[Place, tuple[list[str], Counter]]:
     return found
 
 
-def _changes(one: Run, other: Run) -> dict[tuple[str, Row], list[tuple[int, int]]]:
+def _row_changes(one: Run, other: Run) -> dict[tuple[str, Row], list[tuple[int, int]]]:
     """Map (table, row) to changes (time, by): the second run has `by` more of the row from then on."""
     found: dict[tuple[str, Row], list[tuple[int, int]]] = {}
     for run, sign in ((one, -1), (other, 1)):

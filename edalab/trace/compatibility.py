@@ -71,7 +71,7 @@ def compatibility(before: dict[str, Any], after: dict[str, Any]) -> Compatibilit
     `.changes` lists the changes. `.backward`, `.forward` and `.first` summarize all of them. Only fields and types are
     compared, not their meaning: cents in a field of euros pass. Raises Misuse for other documents."""
     old, new = _newest(before), _newest(after)
-    changes = [_changes(name, old.get(name), new.get(name)) for name in {**old, **new}]
+    changes = [_message_changes(name, old.get(name), new.get(name)) for name in {**old, **new}]
     return Compatibility([change for some in changes for change in some])
 
 
@@ -111,7 +111,7 @@ def _plain(schema: Any, models: dict[str, Any], within: tuple[str, ...]) -> Any:
     return plain
 
 
-def _changes(name: str, old: Any, new: Any) -> Iterator[Change]:
+def _message_changes(name: str, old: Any, new: Any) -> Iterator[Change]:
     """The changes of a message, which may have been added or removed."""
     if old is None or new is None:
         yield Change(name, "", "removed" if new is None else "added", old is None, new is None)

@@ -1,4 +1,4 @@
-"""The effect of each fault on its message: whether it arrives, and whether the sender notices."""
+"""The effect of each fault at publish, ask, deliver and reply: whether the message arrives and its sender notices."""
 
 from typing import NamedTuple
 

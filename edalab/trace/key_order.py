@@ -28,7 +28,7 @@ def published_of(trace: Trace, types: set[str], key: str) -> dict[str, int]:
     return found
 
 
-def effects_of(
+def effects_in_order(
     trace: Trace, spans: list[Span], published: dict[str, int], saving: bool, held_in: str | None
 ) -> list[Effect]:
     """The effects in the order in which they occurred. With `saving`, an effect is a save, otherwise

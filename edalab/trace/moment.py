@@ -19,7 +19,7 @@ from .handed import Handed, Next
 from .spans import Trace
 
 
-class State(NamedTuple):
+class ServiceState(NamedTuple):
     """A service at a moment. `down` and `paused` are numbers of replicas, `cut_from` are the senders from which alone
     the service is cut off, and `handling` has a message type and the number of the replica for each handling. `in_line`
     is how many questions wait for a worker, and `lag` how many messages the service has not yet committed or
@@ -43,10 +43,10 @@ class Moment(NamedTuple):
 
     flights: list[Flight]
     waiting: dict[tuple[str, int | None, str], int]
-    services: dict[str, State]
+    services: dict[str, ServiceState]
 
 
-class Moments:
+class WorldMoments:
     """The moments of a run. `flights`, `outages` and `places` (the keys of `waiting`) are those of the whole run."""
 
     def __init__(self, run: Run):
@@ -132,10 +132,10 @@ def _is_in_hand(execution: Execution | None) -> bool:
     return not (execution.replica.paused or execution.replica.service.cut)
 
 
-def _state(service: ServiceRuntime) -> State:
+def _state(service: ServiceRuntime) -> ServiceState:
     replicas = service.replicas
     fetched = (one for replica in replicas for one in Replica.in_flight(replica))  # not in line
-    return State(
+    return ServiceState(
         replicas=len(service.members),
         down={replica.number for replica in replicas if not replica.up},
         paused={replica.number for replica in replicas if replica.paused},

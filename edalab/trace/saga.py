@@ -9,7 +9,7 @@ from ..model import Command, Envelope
 from ..model.messages import Declared, key_of
 from .faults import FAILED_TO_SEND
 from .identity import says_the_same
-from .saga_effects import effects
+from .saga_effects import new_effects
 from .spans import Span, Trace
 
 _NO_ROLE = Declared()
@@ -54,7 +54,7 @@ class Occurrence:
         return [span for span in spans if span.service == envelope.source]
 
     @cached_property
-    def commits(self) -> list[tuple[Span, list[int]]]:
+    def saved(self) -> list[tuple[Span, list[int]]]:
         """The executions that saved a change and did not refuse, with their saves."""
         spans = self.spans
         publishers = [s for s in spans if self.type in {e.type for e in self.trace.messages_of(s)}]
@@ -64,13 +64,13 @@ class Occurrence:
         if len(agreed) < len(spans):
             # A coordinator's saves before it refused at a later attempt are only its log.
             agreed = [span for span in agreed if span.finished or not self.saga.coordinates(span)]
-        pairs = [(span, self.saga.commits_in(span)) for span in agreed]
-        return [(span, commits) for span, commits in pairs if commits]
+        pairs = [(span, self.saga.saves_in(span)) for span in agreed]
+        return [(span, saves) for span, saves in pairs if saves]
 
     @cached_property
     def effects(self) -> list[tuple[Span, int]]:
         """Each effect: the span, and the save that shows it."""
-        return effects(self.trace, self.commits)
+        return new_effects(self.trace, self.saved)
 
     @cached_property
     def done(self) -> int | None:
@@ -80,9 +80,9 @@ class Occurrence:
 
     def shown(self, stateful: set[str]) -> int | None:
         """The first step of the record that shows its effect. A `stateful` service must save."""
-        if self.commits:
-            first_commit = min(commits[0] for _, commits in self.commits)
-            return first_commit if self.is_command else self.first
+        if self.saved:
+            first_save = min(saves[0] for _, saves in self.saved)
+            return first_save if self.is_command else self.first
         if self.is_command:
             agreed = [s for s in self.spans if s.finished and self.saga.refused_at(s) is None]
             shown = [s.sent[0] if s.sent else s.last for s in agreed if s.service not in stateful]
@@ -113,7 +113,7 @@ class Occurrence:
     def compensated(self) -> int | None:
         """The first step of the record that shows that it was compensated. A service that saved a change
         for the step must also save one for its compensation."""
-        stateful = {span.service for span in self.spans if self.saga.commits_in(span)}
+        stateful = {span.service for span in self.spans if self.saga.saves_in(span)}
         shown = [compensation.shown(stateful) for compensation in self.compensations]
         return min((number for number in shown if number is not None), default=None)
 
@@ -124,7 +124,7 @@ class Saga:
     def __init__(self, trace: Trace):
         self.trace, self.roles = trace, trace.system.saga_roles or {}
         self.types, self.envelope = saga_types(trace), trace.envelope
-        self.first = self.last = 0
+        self.first = self.last = 0  # saga_index sets this and the next two
         self.correlations: dict[str, None] = {}  # used as an ordered set
         self.sent: dict[str, list[int]] = {}  # type -> steps of the record that publish or ask
         self._occurrences: dict[str, list[Occurrence]] = {}
@@ -193,17 +193,17 @@ class Saga:
 
     # -- executions
 
-    def commits_in(self, span: Span) -> list[int]:
+    def saves_in(self, span: Span) -> list[int]:
         """The saves of a span that changed a row, including those of commands it sent that are not steps."""
-        trace, commits = self.trace, [save for save in span.saves if self.trace.changed(save)]
+        trace, saves = self.trace, [save for save in span.saves if self.trace.changed(save)]
         for number in span.events:
             envelope = self.envelope(number)
             if trace.kind(number) == "save" or trace.fault(number) in FAILED_TO_SEND:
                 continue
             if isinstance(envelope.data, Command) and envelope.type not in self.types:
                 for part in trace.by_message.get(envelope.id, ()):
-                    commits += self.commits_in(part)
-        return sorted(commits)
+                    saves += self.saves_in(part)
+        return sorted(saves)
 
     def coordinates(self, span: Span) -> bool:
         """Whether a span sent commands for steps."""

@@ -4,11 +4,11 @@ from ..model import Envelope
 from .spans import Span, Trace
 
 
-def effects(trace: Trace, commits: list[tuple[Span, list[int]]]) -> list[tuple[Span, int]]:
-    """The effects of equal executions, as (span, save that shows it). An execution has no further
-    effect if it changed nothing new or continued an interrupted one."""
+def new_effects(trace: Trace, saved: list[tuple[Span, list[int]]]) -> list[tuple[Span, int]]:
+    """The effects of equal executions, as (span, save that shows it). `saved` has the saves of each. One has
+    no further effect if it changed nothing new or continued an interrupted one."""
     found: list[tuple[Span, int]] = []
-    for span, numbers in sorted(commits, key=lambda pair: pair[0].first):
+    for span, numbers in sorted(saved, key=lambda pair: pair[0].first):
         if any(_continues(trace, earlier, span) for earlier, _ in found):
             continue
         new = [number for number in numbers if not found or changes_state(trace, number)]
@@ -17,10 +17,10 @@ def effects(trace: Trace, commits: list[tuple[Span, list[int]]]) -> list[tuple[S
     return found
 
 
-def changes_state(trace: Trace, commit: int) -> bool:
+def changes_state(trace: Trace, save: int) -> bool:
     """Whether a save changed a row that is not bookkeeping. A bookkeeping row holds a stored message
     (an outbox), or only the id of a message, its type and the time (an inbox)."""
-    time = trace.journal[commit].time
+    time = trace.journal[save].time
     types = {message.type for message in trace.messages.values()}
 
     def is_bookkeeping(row: tuple) -> bool:
@@ -30,7 +30,7 @@ def changes_state(trace: Trace, commit: int) -> bool:
         known = all(value in types or value in (time, time / 1000) for value in others)
         return known and len(others) < len(row)
 
-    return not all(map(is_bookkeeping, trace.changed(commit)))
+    return not all(map(is_bookkeeping, trace.changed(save)))
 
 
 def _continues(trace: Trace, earlier: Span, later: Span) -> bool:

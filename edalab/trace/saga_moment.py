@@ -8,13 +8,8 @@ from ..sim.steps import BUSY
 from .faults import FAILED_TO_SEND, FAULTS, NOT_ARRIVED
 from .saga import Saga
 from .saga_state import state_of
-from .saga_step import Handling, SagaStep, State, StepEvent
+from .saga_step import Handling, SagaStep, StepEvent, StepState
 from .spans import Span
-
-_LOST = {  # faults of a message -> what happened, in words
-    name: ("failed", FAULTS[name].words) if FAULTS[name].noticed else ("lost", "on the way")
-    for name in NOT_ARRIVED
-} | {"crash": ("crash", "")}
 
 _ANSWERS = {
     "timeout": "no answer",
@@ -30,11 +25,11 @@ class SagaMoment:
     at an earlier moment."""
 
     def __init__(self, saga: Saga, steps: list[SagaStep]):
-        self.saga, self.over = saga, saga.trace.ended  # no step can follow
+        self.saga, self.over = saga, saga.trace.over  # no step can follow
         self.histories = {step: History(self, step) for step in steps}
 
     @cached_property
-    def states(self) -> dict[SagaStep, State]:
+    def states(self) -> dict[SagaStep, StepState]:
         """The state of each step."""
         return {step: state_of(self, history) for step, history in self.histories.items()}
 
@@ -80,7 +75,7 @@ class History:
         ends = [trace.given_up.get((step.service, id)) for id in ids]
         self._ends = [number for number in ends if number is not None]
         asked = [] if step.is_event else [e for id in ids for e in moment.answers.get(id, ())]
-        effects = self._effects()
+        effects = self._done_events()
         events = [
             *(event for number in self._sent for event in self._attempt(number)),
             *asked,
@@ -146,8 +141,12 @@ class History:
         attempt = self._trace.journal[number]
         if not self.step.is_event:
             yield self._event(number, "asked" if attempt.step == "ask" else "sent", attempt.service)
-        if attempt.fault in _LOST:
-            yield self._event(number, *_LOST[attempt.fault])
+        if attempt.fault == "crash":
+            yield self._event(number, "crash")
+        elif attempt.fault in FAILED_TO_SEND:
+            yield self._event(number, "failed", FAULTS[attempt.fault].words)
+        elif attempt.fault in NOT_ARRIVED:
+            yield self._event(number, "lost", "on the way")
 
     def _bar(self, span: Span) -> Handling:
         journal, last = self._trace.journal, span.last
@@ -180,7 +179,7 @@ class History:
                 words = f"of {span.service} in {span.envelope.type}"
                 yield self._event(span.last, "crash", words)
 
-    def _effects(self) -> list[StepEvent]:
+    def _done_events(self) -> list[StepEvent]:
         """The times at which it was done, took effect again and was compensated."""
         step, saga = self.step, self._saga
         types = [name for name in step.names if name in saga.sent and name in saga.types]
@@ -193,7 +192,7 @@ class History:
                     found.append(self._event(one.done, "done"))
                     if one.compensated is not None:
                         found.append(self._event(one.compensated, "undone"))
-                found += [self._event(commit, "again") for _, commit in one.effects[1:]]
+                found += [self._event(save, "again") for _, save in one.effects[1:]]
             return found
         if step.awaited or self._refusals:
             return []

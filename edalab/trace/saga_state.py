@@ -4,13 +4,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ..errors import shortened
-from .saga_step import State
+from .saga_step import StepState
 
 if TYPE_CHECKING:
     from .saga_moment import History, SagaMoment
 
 
-def state_of(moment: "SagaMoment", history: "History") -> State:
+def state_of(moment: "SagaMoment", history: "History") -> StepState:
     """The state of a step at a moment. The first rule that holds decides."""
     over, step, events, done = moment.over, history.step, history.events, history.done
     count = Counter(event.what for event in events)
@@ -55,7 +55,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
         (count["sent"], "under way", "sent"),
         (True, "under way", "under way"),
     )
-    return next(State(name, words) for holds, name, words in rules if holds)
+    return next(StepState(name, words) for holds, name, words in rules if holds)
 
 
 def _lateness(history: "History") -> str:

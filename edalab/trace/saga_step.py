@@ -66,7 +66,7 @@ class Handling(NamedTuple):
     ending: str | None
 
 
-class State(NamedTuple):
+class StepState(NamedTuple):
     """The state of a step. `name` is one of not yet, under way, done, done twice, late, refused, in
     doubt, failed, idle (handled without effect), compensated and never done. `words` add detail."""
 

@@ -213,11 +213,11 @@ class SagaStory:
                     went_on.add(key)
                     if key in finished:
                         quiet.append((service, number))
-                    elif trace.ended or (service, envelope.id) in trace.given_up:
+                    elif trace.over or (service, envelope.id) in trace.given_up:
                         self._stands_still(service, number)
         turned_back = any(step.compensates or step.refusals or step.awaited for step in self._steps)
         settled = any(step.settles for step in self._steps)
-        if quiet and trace.ended and not turned_back and not settled:
+        if quiet and trace.over and not turned_back and not settled:
             self._stands_still(*quiet[-1])
 
     def _stands_still(self, service: str, number: int) -> None:

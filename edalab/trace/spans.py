@@ -26,7 +26,7 @@ class Span:
     first, last: the steps at which it began and ended. `last` is None while it is under way.
     ended_by: the kind of the last step.
     refused: the reason for which it refused a command, or None.
-    events: the saves, publishes and asks in it, in order.
+    events: the saves, publishes and asks in it, in order, even if a fault struck them.
     saves: the saves that took effect.
     sent: the publishes that reached the broker."""
 
@@ -93,7 +93,7 @@ class Trace:
                     here = open_spans[actor] = {}
                 here[envelope.id] = span
             elif step == "publish" or step == "ask":
-                span = _sender(here, envelope) if here else None
+                span = _sending_span(here, envelope) if here else None
                 if envelope.redrives and fault not in NOT_ARRIVED:
                     self.given_up.pop((actor[0], envelope.id), None)
                 self.sends.append(number)
@@ -123,7 +123,7 @@ class Trace:
             elif step == "crash":
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step
-            elif step == "expired" or step == "discarded":  # by a queue: actor is the sender
+            elif step == "expired" or step == "discarded":  # a queue discards for the sender
                 self.given_up[actor[0], envelope.id] = number
             elif step == "rejected":
                 self._take_back(number, envelope, detail)
@@ -146,7 +146,7 @@ class Trace:
         if span is not None and publish in span.sent:
             span.sent.remove(publish)
 
-    # -- steps by their number
+    # -- steps by their number, because `journal` first creates all of them
 
     def envelope(self, number: int) -> Envelope:
         """The envelope of a step that has a message."""
@@ -178,8 +178,8 @@ class Trace:
     # -- spans
 
     @property
-    def ended(self) -> bool:
-        """Whether the run ended because its agenda was empty."""
+    def over(self) -> bool:
+        """Whether no step can follow, because the agenda was empty at the end."""
         world = self.run._world
         return world.misuse is None and len(world.agenda) <= len(world.cancelled)
 
@@ -254,7 +254,7 @@ class Trace:
         return Traffic(self)
 
 
-def _sender(open_spans: dict[str, Span], envelope: Envelope) -> Span | None:
+def _sending_span(open_spans: dict[str, Span], envelope: Envelope) -> Span | None:
     """The open span of a replica that sends a message: that of the message's cause or dead letter, or else of a tick.
     None for a dead letter, which is published outside of any span."""
     if isinstance(envelope, DeadLetter):

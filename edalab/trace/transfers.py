@@ -112,7 +112,7 @@ class Traffic:
             elif step.step in _OUTAGE_BEGINS:
                 self._begin_outage(number, step)
             elif step.step in _OUTAGE_ENDS:
-                place = step.service, step.replica, _OUTAGE_ENDS[step.step], _sender(step)
+                place = step.service, step.replica, _OUTAGE_ENDS[step.step], _cut_from(step)
                 if outage := self._open_outages.pop(place, None):
                     outage.end, outage.last = step.time, number
 
@@ -177,13 +177,13 @@ class Traffic:
             victims = [self.span_of[n] for n in (struck, number) if n in self.span_of]
             if victims:
                 self.span_of[number] = max(victims, key=lambda span: span.first)
-        where, sender = (step.service, step.replica), _sender(step)
+        where, sender = (step.service, step.replica), _cut_from(step)
         shown = "cut from" if sender else kind
         outage = Outage(shown, *where, step.time, number, sender=sender)
         self.outages[number] = self._open_outages[*where, kind, sender] = outage
 
 
-def _sender(step: Step) -> str | None:
+def _cut_from(step: Step) -> str | None:
     """The one sender from which a service is cut off, or None if it is cut off from all."""
     detail = step.detail or "" if step.step in ("cut", "heal") else ""
     return detail.removeprefix("from ") or None

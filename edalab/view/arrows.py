@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .items import Bar, Link, SpanEvent
+from .items import Bar, Hop, SpanEvent
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 BAR, TRACK = 18, 4  # px: height of a bar, and of an arrow's track in a gap
 TRACKS = 5  # at most in a gap
 BESIDE = 4  # px between the vertical parts of two messages' arrows
+_FAR = 24  # px from its moment at which an arrow may leave its bar
 Corner = tuple[int, int]
 
 
-def route(layout: "Layout", link: Link) -> list[Corner]:
+def route(layout: "Layout", hop: Hop) -> list[Corner]:
     """The corners of an arrow."""
-    source, target, row = link.source, link.target, layout.row(link.source)
-    if link.stop or target is None:
+    source, target, row = hop.source, hop.target, layout.row(hop.source)
+    if hop.stop or target is None:
         end = row.y + BAR // 2 + 9
-        x, begin = _leave(layout, link, row, end)
+        x, begin = _leave(layout, hop, row, end)
         layout.placer.taken.add((x - 2, end - 1, x + 22, end + 5))
         return [(x, begin), (x, end), (x + 11, end)]
     goal = layout.row(target)
@@ -34,31 +35,31 @@ def route(layout: "Layout", link: Link) -> list[Corner]:
             return [(begin, row.y), (target.x, row.y)]
     if row is not goal:
         if isinstance(target, SpanEvent) or target.x - source.x < 14:
-            return _into_lane(layout, link, row, goal, target)
+            return _into_lane(layout, hop, row, goal, target)
         if layout.clear(goal, source.x + 2, target.x - 2):
-            x, begin = _leave(layout, link, row, goal.y)
+            x, begin = _leave(layout, hop, row, goal.y)
             return [(x, begin), (x, goal.y), (target.x, goal.y)]
-    return _along_gap(layout, link, row, goal, target)
+    return _along_gap(layout, hop, row, goal, target)
 
 
 def _into_lane(
-    layout: "Layout", link: Link, row: "Row", goal: "Row", target: Bar | SpanEvent
+    layout: "Layout", hop: Hop, row: "Row", goal: "Row", target: Bar | SpanEvent
 ) -> list[Corner]:
     """The corners of an arrow that runs straight down or up, into the top or bottom of a bar or mark."""
     side = 1 if goal.y > row.y else -1
     on_line = isinstance(target, SpanEvent) and not target.bar
     end = goal.y - side * (6 if on_line else BAR // 2)
     turn = end - 12 * side
-    into = layout.column(*_entries(target), turn, end, link)
+    into = layout.column(*_entries(target), turn, end, hop)
     _keep_head(layout, into, goal, side)
-    x, begin = _leave(layout, link, row, turn)
+    x, begin = _leave(layout, hop, row, turn)
     if x == into:
         return [(x, begin), (x, end)]
     return [(x, begin), (x, turn), (into, turn), (into, end)]
 
 
 def _along_gap(
-    layout: "Layout", link: Link, row: "Row", goal: "Row", target: Bar | SpanEvent
+    layout: "Layout", hop: Hop, row: "Row", goal: "Row", target: Bar | SpanEvent
 ) -> list[Corner]:
     """The corners of an arrow along the gap next to the target's lane, into its left or its near side."""
     side, left = 1 if row.lane <= goal.lane else -1, target.x - 12
@@ -67,9 +68,9 @@ def _along_gap(
     if not beside:
         first, others = _entries(target)
         end = goal.y - side * BAR // 2
-    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, link.source.x, first)
-    x, begin = _leave(layout, link, row, gap)
-    into = layout.column(first, others, gap, end, link)
+    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, hop.source.x, first)
+    x, begin = _leave(layout, hop, row, gap)
+    into = layout.column(first, others, gap, end, hop)
     corners = [(x, begin), (x, gap), (into, gap), (into, end)]
     if beside:
         return [*corners, (target.x, end)]
@@ -77,13 +78,13 @@ def _along_gap(
     return corners
 
 
-def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
+def _leave(layout: "Layout", hop: Hop, row: "Row", until: int) -> Corner:
     """The point at which an arrow leaves its source vertically, towards the height `until`."""
-    source, side = link.source, 1 if until > row.y else -1
+    source, side = hop.source, 1 if until > row.y else -1
     begin = row.y + side * (BAR // 2 if source.bar else 4)  # at the edge of a bar, or next to a dot
     bar, places = source.bar, _exits(layout, source)
     room = range(bar.x, max(bar.x + bar.w, layout.inner[bar][-1])) if bar else range(0)
-    return layout.column(source.x, room, begin, until, link, places), begin
+    return layout.column(source.x, room, begin, until, hop, places), begin
 
 
 def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:
@@ -92,8 +93,9 @@ def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:
         left, right, others = bar.x, bar.x + bar.w, layout.inner[bar]
         before = [left, *others[: bisect_left(others, source.x)]][-1]
         after = [*others[bisect_right(others, source.x) :], right][0]
-        # First between the neighbouring events: beyond them the moment would look wrong.
-        for first, last, px in ((before, after, BESIDE), (before, after, 1), (left, right, BESIDE)):
+        # First between the neighbouring events. Beyond them, and far away, the moment would look wrong.
+        near = max(left, source.x - _FAR), min(right, source.x + _FAR)
+        for first, last, px in ((before, after, BESIDE), (before, after, 1), (*near, BESIDE)):
             yield from range(source.x + px, last, px)
             yield from range(source.x - px, first, -px)
 

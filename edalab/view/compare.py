@@ -77,7 +77,7 @@ def draw(
         layouts.append(layout)
         for name in _LISTS:
             getattr(scene, name).extend(getattr(sub, name))
-        if not excerpt.rows:
+        if not excerpt.steps:
             _write_empty(scene, layout, excerpt)
         y = layout.bottom + 38
     scene.axis, scene.times = layouts[0].axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
@@ -107,9 +107,9 @@ def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
         if first.story and all(first.story in story_names(run.journal) for run in runs):
             parts = [(first.story, None, None)]
     pair = _pair(runs, parts.pop(0))
-    while parts and max(sum(row.step == "handle" for row in each.rows) for each in pair) > MOST:
+    while parts and max(sum(step.step == "handle" for step in each.steps) for each in pair) > MOST:
         pair = _pair(runs, parts.pop(0))
-    shown = [each for each in pair if each.rows] or pair
+    shown = [each for each in pair if each.steps] or pair
     times = min(each.first for each in shown), max(each.last for each in shown)
     return [each._replace(first=times[0], last=times[1]) for each in pair]
 
@@ -136,7 +136,7 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
 def _write_sentences(scene: Scene, comparison: Comparison) -> int:
     """Write the seeds if they differ, and the first difference. Return the y below."""
     y, room = 18, scene.width - 2 * MARGIN
-    title = f"{comparison.setting} {comparison.sentence}".strip()
+    title = f"{comparison.seeds} {comparison.sentence}".strip()
     for line in wrapped(title.split(" "), " ", room * 6 // 7, 14):
         scene.labels.append(Label(MARGIN, y, line, "title"))
         y += 20
@@ -240,8 +240,8 @@ def _describe(scene: Scene, comparison: Comparison, excerpts: list[Excerpt]) -> 
     """Set the picture's description in one line and its alternative text."""
     when = f"{seconds(excerpts[0].first)} to {seconds(excerpts[0].last)}"
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
-    words = " ".join(filter(None, (comparison.setting, comparison.sentence, _outcome(comparison))))
-    steps = " and ".join(each.steps() for each in excerpts)
+    words = " ".join(filter(None, (comparison.seeds, comparison.sentence, _outcome(comparison))))
+    steps = " and ".join(each.size() for each in excerpts)
     system = comparison.runs[0].system.name
     scene.shows = f"two runs of {system}{at}: {words} {steps}; {when}"
     about = f"Two runs of {system}, one above the other, {when}. {words}"

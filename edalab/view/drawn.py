@@ -9,7 +9,7 @@ from ..trace.faults import FAULTS, NOT_ARRIVED
 from ..trace.spans import Span, Trace
 from ..trace.transfers import Arrival, Transfer, named
 from .excerpt import Excerpt
-from .items import Bar, Link, SpanEvent, Stretch
+from .items import Bar, Hop, SpanEvent, Stretch
 
 _ENDED = ("save", "undone", "failed", "crash", "no answer", "dead letter", "refused")
 _STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
@@ -27,7 +27,7 @@ class Drawn:
         self.traffic, self.journal = Trace.of(excerpt.run).traffic, excerpt.run.journal
         self.bars: list[Bar] = []
         self.events: list[SpanEvent] = []  # events outside of any bar
-        self.links: list[Link] = []
+        self.hops: list[Hop] = []
         self.stretches: list[Stretch] = []
         self._shown = set(excerpt.numbers)
         self._bar_of: dict[Span, Bar] = {}
@@ -36,7 +36,7 @@ class Drawn:
         # (service, type, key) -> the newest version that the service has handled.
         self._newest: dict[tuple[str, str, str | None], int] = {}
         self._deaths: dict[int, SpanEvent] = {}  # the step of a dead letter -> its event
-        self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
+        self._answers: dict[int, Hop] = {}  # the step that sends an answer -> its hop
         for number in excerpt.numbers:
             step = self.journal[number]
             if step.fault or step.step not in _QUIET:
@@ -54,9 +54,9 @@ class Drawn:
             bar.named = bool(bar.words) or len(self.bars) <= _CROWD
         if excerpt.whole:
             self._draw_unheard(excerpt.run.system)
-        for link in self._answers.values():
-            if excerpt.whole or link.stop:
-                self._stop(link, "lost", "answer lost" if link.stop else "answer too late")
+        for hop in self._answers.values():
+            if excerpt.whole or hop.stop:
+                self._stop(hop, "lost", "answer lost" if hop.stop else "answer too late")
         # An outage may have begun before the excerpt.
         first, last = self.window = excerpt.first, excerpt.last
         self.events = [event for event in self.events if first <= event.time <= last]
@@ -140,11 +140,11 @@ class Drawn:
         if bar := self._bar(number):
             bar.struck = True
 
-    def _stop(self, link: Link, mark: str, words: str) -> None:
-        link.stop, link.words, link.target = mark, words, None
+    def _stop(self, hop: Hop, mark: str, words: str) -> None:
+        hop.stop, hop.words, hop.target = mark, words, None
         if mark != "unheard":
-            link.kind = "stopped" if link.kind in ("message", "late") else "struck question"
-        self.links.append(link)
+            hop.kind = "stopped" if hop.kind in ("message", "late") else "struck question"
+        self.hops.append(hop)
 
     def _source(self, number: int) -> SpanEvent | None:
         """The event that sent the message of a step, if it is drawn."""
@@ -167,9 +167,9 @@ class Drawn:
         if step.fault in _STORED:
             event.what, event.words = _STORED[step.fault], FAULTS[step.fault].words
         elif step.fault and step.fault != "delay":
-            link = Link("question" if transfer.question else "message", event, None, event.more)
+            hop = Hop("question" if transfer.question else "message", event, None, event.more)
             words = "question " * transfer.question + FAULTS[step.fault].words
-            self._stop(link, "failed" if step.fault == "fail" else "lost", words)
+            self._stop(hop, "failed" if step.fault == "fail" else "lost", words)
 
     def all_events(self) -> list[SpanEvent]:
         """The events inside bars, then those outside of any bar."""
@@ -182,7 +182,7 @@ class Drawn:
             transfer = self.traffic.of_step[number]
             self._dropped[transfer] = event
             tip = f"{named(transfer.envelope)}, {words}"
-            self.links.append(Link("stopped", source, event, tip))
+            self.hops.append(Hop("stopped", source, event, tip))
 
     def _handle(self, number: int, step: Step) -> None:
         attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
@@ -210,7 +210,7 @@ class Drawn:
             when = f"{seconds(source.time)} to {seconds(step.time)}"
             tip = f"{bar.name} to {bar.service}, {when}"
             tip += f", {bar.words}" if arrival.again else ""
-            self.links.append(Link(kind, source, bar, tip))
+            self.hops.append(Hop(kind, source, bar, tip))
         if step.fault and step.fault != "crash":
             self._event(number, "failed", f"{step.fault} before handling")
 
@@ -247,7 +247,7 @@ class Drawn:
         event = self._event(number, "lost", words)
         if transfer and source and number in transfer.losses:
             kind = "struck question" if transfer.question else "stopped"
-            self.links.append(Link(kind, source, event, named(transfer.envelope)))
+            self.hops.append(Hop(kind, source, event, named(transfer.envelope)))
 
     def _draw_unheard(self, system: System) -> None:
         """Draw the messages that nobody received, because no service subscribes or because it is too early."""
@@ -255,21 +255,21 @@ class Drawn:
         handled = {type_ for service in services for type_, _ in service.handlers}
         for transfer, source in self._sources.items():
             if transfer.unreceived:
-                link = Link("message", source, None, named(transfer.envelope))
+                hop = Hop("message", source, None, named(transfer.envelope))
                 known = transfer.envelope.type in handled
-                self._stop(link, "unheard", "not handled yet" if known else "reached nobody")
+                self._stop(hop, "unheard", "not handled yet" if known else "reached nobody")
 
     def _turn_away(self, number: int, step: Step) -> None:
         event = self._event(number, "refused", "busy", step.detail or "")
         if (source := self._source(number)) and step.envelope:
-            self.links.append(Link("question", source, event, f"{named(step.envelope)}, busy"))
+            self.hops.append(Hop("question", source, event, f"{named(step.envelope)}, busy"))
 
     def _reply(self, number: int, step: Step) -> None:
         about = f": {clean(step.detail, 120)}" if step.detail else ""
         tip = f"answer to {named(step.envelope)}{about}" if step.envelope else ""
-        link = self._answers[number] = Link("answer", self._event(number, "send"), None, tip)
+        hop = self._answers[number] = Hop("answer", self._event(number, "send"), None, tip)
         if step.fault in NOT_ARRIVED:
-            link.stop = "lost"
+            hop.stop = "lost"
             self._strike(number)
 
     def _answer(self, number: int, step: Step) -> None:
@@ -280,10 +280,10 @@ class Drawn:
         else:
             late = "answer too late" if step.detail == TOO_LATE else ""
             missed = "answer cut off" if step.fault else late
-            event = self._event(number, "lost" if missed else "hear", missed)
-            if link := self._answers.pop(self.traffic.answer_at.get(number, -1), None):
-                link.target, link.kind = event, "struck question" if missed else "answer"
-                self.links.append(link)
+            event = self._event(number, "lost" if missed else "receive", missed)
+            if hop := self._answers.pop(self.traffic.answer_at.get(number, -1), None):
+                hop.target, hop.kind = event, "struck question" if missed else "answer"
+                self.hops.append(hop)
         if source and not missed and not self._bar(number):
             waiting = Stretch(step.service, step.replica, source.time, step.time, "waiting")
             self.stretches.append(waiting)

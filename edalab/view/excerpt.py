@@ -39,15 +39,15 @@ class Excerpt(NamedTuple):
     one_story: bool = False
 
     @property
-    def rows(self) -> list[Step]:
+    def steps(self) -> list[Step]:
         """The steps that are shown."""
         return [self.run.journal[number] for number in self.numbers]
 
     def times(self) -> list[int]:
         """The times (ms) of the steps that are shown."""
-        return sorted({row.time for row in self.rows if self.first <= row.time <= self.last})
+        return sorted({step.time for step in self.steps if self.first <= step.time <= self.last})
 
-    def steps(self) -> str:
+    def size(self) -> str:
         """The number of steps shown, such as "7 of 12 steps"."""
         return f"{len(self.numbers):,} of {counted(len(self.run.journal), 'step')}"
 

@@ -7,13 +7,13 @@ from typing import NamedTuple
 from ..claims.exploration import Exploration, Schedule
 from ..model import System
 from ..sim import ACTIONS, actions_at
+from ..sim.points import Point
 from ..text import clean, counted, shorten, text_width
 from ..trace.faults import FAULTS
 from .fault_marks import ENDLESS, SURVIVED, UNTESTED, added, always_broken, letter, mark, outcome
 from .picture import Picture, check_is
 from .scene import WIDTH, Box, Label, Line, Mark, Scene
 
-Point = tuple[str, str, str]  # service, step, type of the message
 COLUMNS = list(dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column))
 _ROW, _MARK, _GAP, _LEAST = 19, 18, 8, 50  # px: row, mark, gap between columns, least column
 _APART = 4  # px between two marks
@@ -35,7 +35,7 @@ def why_empty(system: System, point: Point, column: str) -> str:
     return f"{has[0]} exists only where the topic confirms"
 
 
-class Place(NamedTuple):
+class MatrixCell(NamedTuple):
     """A place in the matrix, in px, and its schedules: for a mark the first one that it represents, for
     a count (`×4`, `+2`) all with this point and action, for an empty cell none."""
 
@@ -48,11 +48,11 @@ class Place(NamedTuple):
 
 class Matrix(Picture):
     """A picture of the single faults that were tried. `broke` is how many of them broke a claim, or added
-    to a broken one. `places` are its marks, its counts next to marks, and its empty cells."""
+    to a broken one. `cells` are its marks, its counts next to marks, and its empty cells."""
 
     def __init__(self, result: Exploration, width: int):
         super().__init__(Scene(width, 0))
-        self.places: list[Place] = []
+        self.cells: list[MatrixCell] = []
         self._result = result
         self._marks = {
             schedule: mark(result, schedule)
@@ -119,7 +119,7 @@ class Matrix(Picture):
                         self._draw_cell(row[column], x, y - 7, width - _GAP)
                     else:
                         why = why_empty(system, point, column)
-                        self.places.append(Place(x, y - 14, width - _GAP, why, []))
+                        self.cells.append(MatrixCell(x, y - 14, width - _GAP, why, []))
             y += 6
         scene.lines.append(Line(2, y, scene.width - 2, y, "grid"))
         return y + 16
@@ -190,17 +190,17 @@ class Matrix(Picture):
             if x + wide - 8 > end - _rest_width(groups[number + 1 :]):
                 style = "struck count" if _is_red(kind) else "detail"
                 labels.append(Label(x, y, _rest(groups[number:]), style))
-                self.places.append(Place(x - 3, y - 7, end - x + 6, runs, schedules))
+                self.cells.append(MatrixCell(x - 3, y - 7, end - x + 6, runs, schedules))
                 break
             more = f" and {len(group) - 1} more like it" if len(group) > 1 else ""
             tip = clean(f"{schedule.faults[0]}{more}: {outcome(self._result, schedule)}", 300)
             self._draw_mark(kind, x, y, tip)
             mark_end = x + _mark_width(kind) - _APART
-            self.places.append(Place(x, y - 7, mark_end - x, tip, [schedule]))
+            self.cells.append(MatrixCell(x, y - 7, mark_end - x, tip, [schedule]))
             if more:
                 labels.append(Label(mark_end, y, f"×{len(group)}", "detail", tip=tip))
                 count_width = x + wide - mark_end - 3
-                self.places.append(Place(mark_end, y - 7, count_width, runs, schedules))
+                self.cells.append(MatrixCell(mark_end, y - 7, count_width, runs, schedules))
             x += wide
 
     def _draw_mark(self, kind: str, x: int, y: int, tip: str = "") -> None:

@@ -10,7 +10,7 @@ from itertools import accumulate
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.flights import Flight
-from ..trace.moment import Moment, Moments, State
+from ..trace.moment import Moment, ServiceState, WorldMoments
 from ..trace.transfers import named
 from .chart import MARGIN, Chart, point_on
 from .flow import Links
@@ -19,7 +19,7 @@ from .scene import Box, Label, Mark, Scene
 
 _CELL, _ROW = 20, 17  # px: width of a partition, height of a group
 _STATE, _RETRIES = 80, 114  # px for the words of a service's state, and of one that tries again
-_OUTAGES = {
+_OUTAGE_LEGEND = {
     "down": "hatched: down",
     "pause": "striped: standing still",
     "cut": "dotted: cut off",
@@ -39,7 +39,7 @@ class FlowMoments:
     """The flow of a run at any of its moments. It is laid out once and painted for each moment."""
 
     def __init__(self, run: Run):
-        self.run, self._links, self._moments = run, Links(run), Moments(run)
+        self.run, self._links, self._moments = run, Links(run), WorldMoments(run)
         self._rows = {name: self._groups(name) for name in self._links.channels}
         below = {name: _room(rows) for name, rows in self._rows.items() if rows}
         retry = {step.service for step in run.journal if step.step == "retry"}
@@ -83,7 +83,7 @@ class FlowMoments:
             "small box: partition or queue, with how many wait": self._moments.places,
             "thick edge: at work": True,
         }
-        outages = dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
+        outages = dict.fromkeys(_OUTAGE_LEGEND[one.kind] for one in self._moments.outages)
         return [*(words for words, there in seen.items() if there), *outages]
 
     def _draw_links(self, scene: Scene, time: float) -> None:
@@ -102,7 +102,9 @@ class FlowMoments:
 
     # -- services
 
-    def _service(self, scene: Scene, name: str, state: State, crashes: int, time: float) -> Box:
+    def _service(
+        self, scene: Scene, name: str, state: ServiceState, crashes: int, time: float
+    ) -> Box:
         """Return the box of a service in its state, and write the words for that state."""
         box, replicas = self._chart.boxes[name], state.replicas
         types = [type for type, _ in state.handling]
@@ -247,7 +249,7 @@ def _of(some: int, of: int, words: str) -> str:
     return words if of == 1 else f"{some} of {of} {words}"
 
 
-def _part(name: str, state: State, what: str) -> str:
+def _part(name: str, state: ServiceState, what: str) -> str:
     """The name of a service in this state, with its replicas if some are down or paused, or an empty text."""
     there = getattr(state, what)
     apart = state.replicas > 1 and (state.down or state.paused)

@@ -60,7 +60,7 @@ class SpanEvent:
     service: str
     replica: int
     time: int
-    what: str  # "save", "send", "hear", or the kind of a mark
+    what: str  # "save", "send", "receive", or the kind of a mark
     bar: Bar | None = None
     words: str = ""
     title: str = ""  # its tooltip begins with this, even if `words` change,
@@ -74,7 +74,7 @@ class SpanEvent:
 
 
 @dataclass(slots=True, eq=False)
-class Link:
+class Hop:
     """A transfer in a timeline, from an event to a bar or to another event. If it ends on the way,
     `stop` is the kind of the mark at its end."""
 

@@ -141,7 +141,7 @@ class LabelPlacer:
         return extent if inside and self.taken.free(extent) else None
 
 
-def _far(point: tuple[int, int], box: Extent) -> int:
+def squared_distance(point: tuple[int, int], box: Extent) -> int:
     """The squared distance of a point from a box."""
     (x, y), (left, top, right, bottom) = point, box
     return max(left - x, 0, x - right) ** 2 + max(top - y, 0, y - bottom) ** 2

@@ -34,7 +34,8 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
     title = f"lag of {name}: events stored and not yet committed"
     room = draw_chart(scene, top, title, traces, words=False)
-    traces = [below.line(_ages(backlog, end), "lag", "age of the oldest, s")]
+    ages = [(moment(time), age / 1000) for time, age in backlog.ages]
+    traces = [below.line(ages, "lag", "age of the oldest, s")]
     title = f"staleness of {name}: age of the oldest of them, in seconds"
     room_below = draw_chart(scene, below, title, traces)
     parts = ["never behind"]
@@ -90,17 +91,6 @@ def _name_peak(room: LabelPlacer, chart: Axes, time: int, value: float, words: s
     room.scene.marks.append(mark)
     room.taken.add(mark.extent())
     place_beside(room, words, "handled", mark.x, mark.y)
-
-
-def _ages(backlog: Backlog, end: int) -> list[tuple[int, float]]:
-    """The corners of the staleness line, which rises with time and falls when the oldest event is committed."""
-    corners, levels = [], backlog.levels
-    ends = [*(level.time for level in levels[1:]), end]
-    for level, until in zip(levels, ends, strict=True):
-        for time in (level.time, until):
-            age = 0 if level.since is None else (time - level.since) / 1000
-            corners.append((moment(time), age))
-    return corners
 
 
 def moment(ms: int) -> int:

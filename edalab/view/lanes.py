@@ -6,7 +6,7 @@ from ..model import Command, DeadLetter, Envelope, Event
 from ..sim.logs import Log
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
-from ..trace.key_order import Effect, effects_of, published_of
+from ..trace.key_order import Effect, effects_in_order, published_of
 from ..trace.spans import Span, Trace
 from .axis import Axis
 from .bar_names import name_bars
@@ -57,7 +57,7 @@ def lanes(
     published = published_of(trace, {span.envelope.type for span in mine}, key)
     saving = any(span.saves for span in mine)
     verb = "applied" if held_in else "saved" if saving else "handled"
-    effects = effects_of(trace, mine, published, saving, held_in)
+    effects = effects_in_order(trace, mine, published, saving, held_in)
     return Picture(_Lanes(trace, key, service, verb, spans, published, effects, width).scene)
 
 

@@ -6,7 +6,6 @@ lines and tracks are removed."""
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import accumulate, chain
 
 from ..text import seconds, shorten, text_width
@@ -14,7 +13,7 @@ from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
 from .bar_names import name_bars
 from .drawn import Drawn
-from .items import Bar, Link, SpanEvent, Stretch
+from .items import Bar, Hop, SpanEvent, Stretch
 from .labels import LabelPlacer, Taken
 from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import place_labels, px_beyond
@@ -25,9 +24,8 @@ _OUTAGE = BAR + 8  # px: high enough to be seen behind a bar
 _LINE, _GAP = 15, 30  # px: height of a line of labels, gap between two lanes
 _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar takes two lines
-_WITHIN = ("save", "undone", "send", "hear", "note", "doubled", "no answer", "unconfirmed")
-_UNMARKED = ("save", "undone", "send", "hear")
-Heights = tuple[int, int]
+_WITHIN = ("save", "undone", "send", "receive", "note", "doubled", "no answer", "unconfirmed")
+_UNMARKED = ("save", "undone", "send", "receive")
 Owner = tuple[SpanEvent, bool]  # of an arrow: its source, and whether it is sent again
 
 
@@ -67,18 +65,15 @@ class Layout:
         self.marks: list[SpanEvent] = []
         self._tops: list[int] = []  # the y of each lane
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # A bit for each x near vertical parts of arrows, by the two heights between which they run:
-        # parts of all owners, of more than one owner, and of each owner.
-        self._beside: defaultdict[Heights, int] = defaultdict(int)
-        self._shared: defaultdict[Heights, int] = defaultdict(int)
-        self._own: defaultdict[Owner, dict[Heights, int]] = defaultdict(partial(defaultdict, int))
+        # The vertical parts of arrows at and next to each x.
+        self._beside: defaultdict[int, list[tuple[int, int, Owner]]] = defaultdict(list)
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
         self.inner = {bar: sorted([event.x for event in bar.inner]) for bar in drawn.bars}
-        ways = [(link, route(self, link)) for link in drawn.links]
+        ways = [(hop, route(self, hop)) for hop in drawn.hops]
         for _, way in ways:
             self.placer.avoid([*chain.from_iterable(way)])
         for x in self.axis.slits():
@@ -86,13 +81,13 @@ class Layout:
         place_labels(self)
         self._draw_bars()
         real = self._squeeze(top)
-        for link, way in ways:
+        for hop, way in ways:
             corners = [(x, real[y]) for x, y in way]
-            pointed = "" if link.stop else head(corners)
-            scene.arrows.append(Arrow(rounded(corners), link.kind, pointed, link.tip))
-            if link.stop:
+            pointed = "" if hop.stop else head(corners)
+            scene.arrows.append(Arrow(rounded(corners), hop.kind, pointed, hop.tip))
+            if hop.stop:
                 x, y = corners[-1]
-                scene.marks.append(Mark(x + 5, y, link.stop, link.tip))
+                scene.marks.append(Mark(x + 5, y, hop.stop, hop.tip))
         self.top, self.bottom = top + 10, real[-1]
         self.axis.draw(scene, self.top, self.bottom, scene.width)
 
@@ -138,7 +133,7 @@ class Layout:
             for time in (bar.end, *(event.time for event in bar.inner)):
                 instants.setdefault(end if time is None else time, 0)
         for event in drawn.events:
-            event.x = reserve(event, event.time, 6 if event.what == "hear" else 10)
+            event.x = reserve(event, event.time, 6 if event.what == "receive" else 10)
         for stretch in drawn.stretches:
             for time in (stretch.start, stretch.end):
                 if time is not None and start < time < end:
@@ -227,23 +222,24 @@ class Layout:
         return y
 
     def column(
-        self, first: int, room: range, y1: int, y2: int, link: Link, places: Iterable[int] = ()
+        self, first: int, room: range, y1: int, y2: int, hop: Hop, places: Iterable[int] = ()
     ) -> int:
         """Reserve a vertical part of an arrow and return its x: `first`, or if that is next to an arrow
         with another owner, one of `places` in `room`. If none is free, it is `first`."""
-        top, bottom = here = (min(y1, y2), max(y1, y2))
-        taken, own = 0, self._own[link.source, link.kind == "again"]
-        for span, bits in self._beside.items():
-            if span[0] < bottom and top < span[1]:
-                taken |= bits & ~own[span] | self._shared[span] if span in own else bits
-        edge = min(0, self.right - 200)  # in a narrow picture, arrows may begin left of 0
-        x, whole = first, (1 << max(0, room.stop - room.start)) - 1
-        if taken >> first - edge & 1 and ~taken >> room.start - edge & whole:
-            x = next((x for x in places or room if not taken >> x - edge & 1), first)
-        bits = (1 << 2 * BESIDE - 1) - 1 << x - edge - BESIDE + 1
-        self._shared[here] |= self._beside[here] & bits & ~own[here]
-        self._beside[here] |= bits
-        own[here] |= bits
+        top, bottom, owner = min(y1, y2), max(y1, y2), (hop.source, hop.kind == "again")
+
+        def is_taken(x: int) -> bool:
+            for start, end, other in self._beside[x]:
+                if start < bottom and top < end and other != owner:
+                    return True
+            return False
+
+        x = first
+        if is_taken(first):
+            x = next((x for x in places or room if not is_taken(x)), first)
+        here = top, bottom, owner
+        for near in range(x - BESIDE + 1, x + BESIDE):
+            self._beside[near].append(here)
         return x
 
     # -- items

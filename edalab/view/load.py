@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..sim.run import Run
 from ..text import clean, seconds
-from ..trace.load import RATES, Load
+from ..trace.service_load import RATES, Load
 from .axes import Axes
 from .labels import LabelPlacer
 from .lag import draw_chart, mark_outages, moment

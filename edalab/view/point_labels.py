@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..text import clean
-from .labels import ANY, LabelPlacer, Place, _far
+from .labels import ANY, LabelPlacer, Place, squared_distance
 from .scene import Label
 
 _NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
@@ -22,8 +22,8 @@ def place_nearest(room: LabelPlacer, text: str, kind: str, x: int, y: int) -> La
     text, places = clean(text, 90), []
     for place in _around(x, y, _NEAR):
         extent = Label(*place[:2], text, kind, place[2]).extent()
-        own = _far((x, y), extent)
-        if all(own <= _far((mark.x, mark.y), extent) for mark in room.scene.marks):
+        own = squared_distance((x, y), extent)
+        if all(own <= squared_distance((mark.x, mark.y), extent) for mark in room.scene.marks):
             places.append(place)
     return room.place([text], kind, places, over=0)
 

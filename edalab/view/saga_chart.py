@@ -6,7 +6,7 @@ from functools import cached_property
 
 from ..claims.saga_outcome import Outcome, outcome
 from ..text import brief, clean, counted, seconds, shorten, text_width
-from ..trace.saga_step import SagaStep, State
+from ..trace.saga_step import SagaStep, StepState
 from ..trace.saga_story import SagaStory
 from .arrows import rounded
 from .scene import Arrow, Box, Label, Mark, Scene
@@ -21,7 +21,7 @@ KINDS = {  # state of a step -> kind of its box, kind of its name
     "in doubt": ("in doubt", "failed"), "failed": ("failed", "failed"), "idle": ("under way", "under way"),
     "compensated": ("undone", "done"), "never done": ("in doubt", "failed"),
 }  # fmt: skip
-MARKS = {  # event of a step -> its mark in the box and in the row
+MARK_OF = {  # event of a step -> its mark in the box and in the row
     "no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
     "answer lost": "lost", "lost": "lost", "again": "doubled", "never": "lost",
 }  # fmt: skip
@@ -31,7 +31,7 @@ _MARKED = {  # state of a step -> events; the box shows the last one
 }  # fmt: skip
 
 
-def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
+def kind_of(step: SagaStep, state: StepState) -> tuple[str, str]:
     """The kinds of a step's box and of its name."""
     if step.final and state.name in ("done", "late"):
         return "final", "final"
@@ -40,7 +40,7 @@ def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
     return KINDS[state.name]
 
 
-class SagaMoment:
+class DrawnMoment:
     """A `story` at `now` (ms), or at the end if that is None. `shown` maps steps to their
     histories."""
 
@@ -52,7 +52,7 @@ class SagaMoment:
         self._times = [] if now is None else story.times
 
     @cached_property
-    def states_ever(self) -> list[tuple[SagaStep, State]]:
+    def states_ever(self) -> list[tuple[SagaStep, StepState]]:
         """Every state that a step has at any moment, so that a picture can reserve room for it."""
         pairs = (pair for time in self._times for pair in self.story.at(time).states.items())
         return list(dict.fromkeys(pairs))
@@ -69,7 +69,7 @@ class SagaChart:
     places are those at the end of the run, so that they do not change from moment to moment. A
     compensation that was never sent has no box, and its step is labelled "not compensated"."""
 
-    def __init__(self, scene: Scene, moment: SagaMoment, top: int):
+    def __init__(self, scene: Scene, moment: DrawnMoment, top: int):
         self.scene, self.moment, self.story = scene, moment, moment.story
         self.states, self.outcome, self.end = moment.states, moment.outcome, moment.end
         self._places()
@@ -130,7 +130,7 @@ class SagaChart:
         self.step = self.w + gap
 
     @staticmethod
-    def _detail(step: SagaStep, state: State, outcome: Outcome) -> list[str]:
+    def _detail(step: SagaStep, state: StepState, outcome: Outcome) -> list[str]:
         words = state.words or state.name
         if state.name == "refused":  # who refused it and why
             return [f"{step.service} · refused", brief(words.removeprefix("refused: "))]
@@ -172,7 +172,7 @@ class SagaChart:
             texts.append((height, shorten(clean(line), room, 10), "detail"))
         for height, text, kind in texts:
             self.scene.labels.append(Label(x + self.w // 2, height, text, kind, "middle", tip))
-        marks = [MARKS[e.what] for e in events if e.what in _MARKED.get(state.name, ())]
+        marks = [MARK_OF[e.what] for e in events if e.what in _MARKED.get(state.name, ())]
         marks += ["final"] * (box == "final")
         self.scene.marks += [Mark(x + self.w - 9, y, mark, tip) for mark in marks[-1:]]
 

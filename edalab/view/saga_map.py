@@ -10,7 +10,7 @@ from ..text import clean, counted, seconds, shorten, text_width, wrapped
 from ..trace.saga_story import NONE, SagaStory, stories, story_of
 from .ledger import Ledger
 from .picture import Picture, check_run, check_seconds
-from .saga_chart import MARGIN, MARKS, SagaChart, SagaMoment, kind_of
+from .saga_chart import MARGIN, MARK_OF, DrawnMoment, SagaChart, kind_of
 from .scene import WIDTH, Box, Label, Scene
 from .waterfall import BAR, waterfall
 
@@ -29,7 +29,7 @@ _KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "u
 class SagaMap(Picture):
     """A picture of a saga: its `story` at a `moment`. `outcome` is a word such as "compensated"."""
 
-    def __init__(self, scene: Scene, moment: SagaMoment):
+    def __init__(self, scene: Scene, moment: DrawnMoment):
         super().__init__(scene)
         self.moment, self.story, self.outcome = moment, moment.story, moment.outcome.word
 
@@ -66,7 +66,7 @@ def saga_map(
                 struck.isdisjoint(one.correlations),
             ),
         )
-    moment = SagaMoment(story, now)
+    moment = DrawnMoment(story, now)
     scene, y = Scene(width, 0, times=story.times), 16
     if correlation is None and len(sagas) > 1:
         # With a cursor, reserve room for several outcomes, so that nothing jumps when it moves.
@@ -121,7 +121,7 @@ def _draw_table(
     return y + 18 * max(0, lines - len(groups)) + 16
 
 
-def _headline(scene: Scene, moment: SagaMoment, y: int) -> int:
+def _headline(scene: Scene, moment: DrawnMoment, y: int) -> int:
     """Write the outcome of the saga. Return the y below, with room for the headline of any moment."""
     room, titles = (scene.width - 2 * MARGIN) * 6 // 7, []
     for now, found in moment.outcomes_ever:
@@ -144,7 +144,7 @@ def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[
     return "under way" if under_way else "done", "done"
 
 
-def _legend(scene: Scene, top: int, moment: SagaMoment | None = None) -> list[str]:
+def _legend(scene: Scene, top: int, moment: DrawnMoment | None = None) -> list[str]:
     """The meanings of the rows, which begin at `top`, and of the marks in boxes. With the `moment` of a
     cursor, also those that other cursors need, to reserve room so that nothing jumps."""
     kinds = {item.kind for item in (*scene.lines, *scene.spans, *scene.marks)}
@@ -155,12 +155,12 @@ def _legend(scene: Scene, top: int, moment: SagaMoment | None = None) -> list[st
     if moment is not None and moment.now is not None:
         events = (e for one in moment.story.at().histories.values() for e in one.events)
         kinds |= {"row", "idle", "waiting", "saved", "published"} | {
-            MARKS.get(e.what, "") for e in events
+            MARK_OF.get(e.what, "") for e in events
         }
     return [words for kind, words in _LEGEND if kind in kinds]
 
 
-def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int) -> None:
+def _describe(scene: Scene, moment: DrawnMoment, books: Ledger | None, sagas: int) -> None:
     """Set the picture's description in one line and its alternative text."""
     by_state: dict[str, list[str]] = {}
     for step, state in moment.states.items():

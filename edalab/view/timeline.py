@@ -115,7 +115,7 @@ def draw(
 def lanes_of(excerpts: Sequence[Excerpt]) -> list[str]:
     """The services that have a lane: those with a step. If a whole run is shown, all services have a
     lane, because an empty lane is informative."""
-    active = {row.service for excerpt in excerpts for row in excerpt.rows}
+    active = {step.service for excerpt in excerpts for step in excerpt.steps}
     services = [name for excerpt in excerpts for name in excerpt.run.services]
     for excerpt in excerpts:
         if excerpt.first == 0 and excerpt.last >= excerpt.run.end and not excerpt.one_story:
@@ -153,20 +153,20 @@ def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     """Set the picture's description in one line and its alternative text."""
     name, drawn, lanes = excerpt.run.system.name, layout.drawn, layout.services
     struck = [(e.time, e.service, e.what, e.words) for e in layout.marks if e.what in _WRONG]
-    stopped = [link for link in drawn.links if link.stop in _WRONG and link.words]
+    stopped = [hop for hop in drawn.hops if hop.stop in _WRONG and hop.words]
     struck += [(one.source.time, one.source.service, one.stop, one.words) for one in stopped]
-    again = [link.target for link in drawn.links if link.kind == "again"]
+    again = [hop.target for hop in drawn.hops if hop.kind == "again"]
     published = sum(bar is not None and bar.words == PUBLISHED_AGAIN for bar in again)
     wrong = Counter(what for _, _, what, _ in struck)
     spans = counted(len(drawn.bars), "handling")
-    parts = [counted(len(lanes), "lane"), spans, counted(len(drawn.links), "arrow")]
+    parts = [counted(len(lanes), "lane"), spans, counted(len(drawn.hops), "arrow")]
     parts += [counted(wrong[what], *_WRONG[what]) for what in sorted(wrong)]
     parts += [f"{len(again) - published} delivered again"] * (len(again) > published)
     parts += [f"{published} {PUBLISHED_AGAIN}"] * (published > 0)
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
     name += f", {excerpt.about}" if excerpt.one_story else ""
-    scene.shows = f"timeline of {name}{at}: {', '.join(parts)}; {excerpt.steps()}; {when}"
+    scene.shows = f"timeline of {name}{at}: {', '.join(parts)}; {excerpt.size()}; {when}"
     troubles = [f"{where}: {words} at {seconds(at)}" for at, where, _, words in sorted(struck)[:8]]
     faults = [f"{fault} struck" for fault in excerpt.run.faults[:3]]
     trouble = f"{spans}. {'; '.join(troubles or faults) or 'Nothing went wrong'}."

@@ -24,7 +24,7 @@ _TURNS = ("deploy", "join", "restore", "rewind", "skew", "note")  # outside a ba
 _SHORT = 300  # px of a mark's words, preferred to only the name of an error
 _REMARKS = ("takeover", "deduplicated", "in progress", *_TURNS)
 _BRIEF = re.compile(": | after | from | to ")  # words from here on may be omitted
-Place = tuple[int, int, str]  # level, x and anchor
+LevelPlace = tuple[int, int, str]  # level, x and anchor
 
 
 def place_labels(layout: "Layout") -> None:
@@ -48,13 +48,13 @@ def place_labels(layout: "Layout") -> None:
     names = write_names(layout)
     for event in marks["news"]:
         _name_mark(layout, event)
-    for link in layout.drawn.links:
-        if link.words:
-            x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
+    for hop in layout.drawn.hops:
+        if hop.words:
+            x, kind = hop.source.x, "remark" if hop.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
-            row, own = layout.row(link.source), _own(link.source)
-            _write(layout, row, [link.words], kind, places, own)
+            row, own = layout.row(hop.source), _own(hop.source)
+            _write(layout, row, [hop.words], kind, places, own)
     for event in marks["remark"]:
         _name_mark(layout, event)
     for event in marks["repeated"]:
@@ -142,7 +142,7 @@ def _write(
     row: "Row",
     texts: list[str],
     kind: str,
-    places: list[Place],
+    places: list[LevelPlace],
     own: tuple[int, int],
     over: int = ANY,
     cut: bool = False,
@@ -168,7 +168,7 @@ def _write(
 
 
 def _apart(
-    layout: "Layout", row: "Row", text: str, kind: str, place: Place, own: tuple[int, int]
+    layout: "Layout", row: "Row", text: str, kind: str, place: LevelPlace, own: tuple[int, int]
 ) -> bool:
     """Whether a label above or below a row covers no item of the row but its own."""
     level, x, anchor = place

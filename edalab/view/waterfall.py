@@ -3,9 +3,9 @@ failures."""
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
-from ..trace.saga_step import Handling, State
+from ..trace.saga_step import Handling, StepState
 from .axis import Axis
-from .saga_chart import MARGIN, MARKS, SagaMoment, brief, kind_of
+from .saga_chart import MARGIN, MARK_OF, DrawnMoment, brief, kind_of
 from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
@@ -14,7 +14,7 @@ _GRAVE = {"late", "in doubt", "failed", "done twice", "never done"}
 _FAILED = ("crash", "failure", "retry", "dead_letter")
 
 
-def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
+def waterfall(scene: Scene, moment: DrawnMoment, top: int, right: int) -> int:
     """Draw the rows and the cursor into `scene`, from `top` down and to the left of `right`. Return the
     y below."""
     story, now = moment.story, moment.time
@@ -53,7 +53,9 @@ def _x(axis: Axis, time: int) -> int:
 class _Row:
     """The row of one step until `now`, from left to right."""
 
-    def __init__(self, scene: Scene, axis: Axis, history: History, state: State, y: int, now: int):
+    def __init__(
+        self, scene: Scene, axis: Axis, history: History, state: StepState, y: int, now: int
+    ):
         self.scene, self.axis, self.state, self.y = scene, axis, state, y
         self.history, self.step = history, history.step
         self.now = now
@@ -126,16 +128,16 @@ class _Row:
                 tip = f"{name} {event.what} {at}"
                 scene.bars.append(Box(x - 1, y - BAR // 2 - 2, 3, BAR + 4, "saved", tip))
                 self.taken.append((x - 1, x + 2))
-            elif event.what in MARKS:
+            elif event.what in MARK_OF:
                 begun = sum(bar.start <= event.time for bar in self.history.bars)
-                once = begun if event.what == "refused" else x, MARKS[event.what]
+                once = begun if event.what == "refused" else x, MARK_OF[event.what]
                 if once in seen:  # such as a coordinator's reaction to a refusal
                     continue
                 seen.add(once)
                 x = self._beside(x)
                 words = f" {event.words}" if event.words else ""
                 tip = clean(f"{name}: {event.what}{words} {at}")
-                scene.marks.append(Mark(x, y, MARKS[event.what], tip))
+                scene.marks.append(Mark(x, y, MARK_OF[event.what], tip))
                 self._take(x, x + 7)
 
     def _beside(self, x: int) -> int:
