@@ -437,12 +437,16 @@ def test_a_folder_inside_a_bare_one_a_worktree_and_a_detached_head_are_read(know
     ],
 )
 def test_what_cannot_be_read_is_told_in_a_sentence(known, tmp_path, place, words):
-    (tmp_path / "plain").mkdir()
-    Repository(tmp_path / "empty")
-    known.git("clone", "-q", "--depth=1", f"file://{known.folder}", str(tmp_path / "shallow"))
+    deep = tmp_path / (
+        "a-folder-with-a-long-name-" * 4
+    )  # the end of its path is what one looks for
+    deep.mkdir()
+    (deep / "plain").mkdir()
+    Repository(deep / "empty")
+    known.git("clone", "-q", "--depth=1", f"file://{known.folder}", str(deep / "shallow"))
     with pytest.raises(Misuse, match=words) as raised:
-        read_git(tmp_path / place)
-    assert place in str(raised.value)
+        read_git(deep / place)
+    assert repr(str(deep / place)) in str(raised.value)
 
 
 def test_where_git_cannot_be_started_it_says_so(known, tmp_path, monkeypatch):

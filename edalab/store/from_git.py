@@ -92,7 +92,7 @@ def read_git(path: "str | Path") -> EventStore:
         read_git(".").state(None, lambda lines, fact: lines + fact.data.get("added", 0), 0)"""
     if _git(path, "rev-parse", "--is-shallow-repository") == "true\n":
         what = "is a shallow clone: only the last commits are here"
-        raise Misuse(f"{shown(str(path))} {what}; get the others with: git fetch --unshallow")
+        raise Misuse(f"{shown(str(path), 500)} {what}; get the others with: git fetch --unshallow")
     log = _git(path, *_LOG).split("\1")[1:]
     branch = set(_git(path, "rev-list", "--first-parent", "HEAD").split())
     files, facts, late, early, now = _Files(), [], 0, 0, 0
@@ -179,7 +179,7 @@ def _git(folder: "str | Path", *words: str) -> str:
     if done.returncode:
         message = " ".join(done.stderr.decode(errors="replace").split())
         takes = "read_git takes the folder of a repository with a commit, such as '..'"
-        raise Misuse(f"git cannot read {shown(str(folder))}: {message}; {takes}")
+        raise Misuse(f"git cannot read {shown(str(folder), 500)}: {message}; {takes}")
     return done.stdout.decode(errors="backslashreplace")
 
 
