@@ -200,7 +200,7 @@ def test_without_deploys_nothing_changes():
     ("deploys", "says"),
     [
         (NEW.services["till"], "deploys= takes a list such as"),
-        ([NEW.services["till"]], "is no deploy"),
+        ([NEW.services["till"]], "is not a deploy"),
         ("deploy till", "deploys= takes a list such as"),
         ([deploy(System("s").service("tilt"))], "Did you mean 'till'"),
         (ALL * 3, "at most 6 deploys, not 9"),

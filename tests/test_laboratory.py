@@ -711,7 +711,7 @@ def test_a_text_may_name_a_deploy_that_the_panel_was_given():
     assert not lab.error and len(lab.faults) == 1
     for wrong in ("payments at 0.1 s", "mail at 0.1 s rolling 3 s", "mail at once"):
         lab.plan.value = f"deploy {wrong}"
-        assert f"{wrong}' is no deploy on offer; write 'deploy mail at " in lab.error
+        assert f"{wrong}' is not a deploy on offer; write 'deploy mail at " in lab.error
     with pytest.raises(Misuse, match="deploys= takes a list"):
         Laboratory(shop(), three_orders, deploys=["deploy mail at 1 s"])
 

@@ -79,7 +79,7 @@ def _checked(given: Any, system: System) -> tuple[Deploy, ...]:
     given = tuple(given)
     for one in given:
         if not isinstance(one, Deploy):
-            raise Misuse(f"{takes}, and {shown(one)} is no deploy")
+            raise Misuse(f"{takes}, and {shown(one)} is not a deploy")
         one.at(0).check(system)
     if len(given) > _MOST:
         raise Misuse(f"deploys= takes at most {_MOST} deploys, not {len(given)}")

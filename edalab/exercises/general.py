@@ -99,7 +99,7 @@ def no_slips(about: type[Message]) -> Claim:
 
 
 def nothing_dead(about: type[Message], service: str = "") -> Claim:
-    """The claim that a service makes no message a dead letter, or, without a name, none does."""
+    """The claim that no message becomes a dead letter, in one service or in all."""
     return Claim("nothing is set aside as a dead letter", about=about)(
         lambda run: steps(run, "dead_letter", service=service)
     )

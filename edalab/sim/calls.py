@@ -193,7 +193,7 @@ class Publish(Call):
         return replica.sent - now
 
     def _go_on(self) -> None:
-        """Resume the handler at once, unless it waits. `tell` is called when the broker confirms, or does not."""
+        """Resume the handler at once, unless it waits. `confirm` is called when the broker confirms, or does not."""
         execution, confirms = self.execution, self.channel.confirms
         if execution.transaction is not None:
             self.confirm = None

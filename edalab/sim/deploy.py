@@ -110,7 +110,7 @@ def parse_deploy(text: str, known: Iterable[Deploy]) -> Deploy | None:
             return one
     if offered:
         texts = " or ".join(f"'{one}'" for one in offered)
-        raise Misuse(f"{shown(text)} is no deploy on offer; write {texts}")
+        raise Misuse(f"{shown(text)} is not a deploy on offer; write {texts}")
     fix = f'write deploy(new.services["{service}"], at={at})'
     raise Misuse(f"{shown(text)} does not say which handlers are deployed; {fix}")
 

@@ -104,7 +104,7 @@ class Faults:
         rates = (f"{name}={rate:.15g}" for name, rate in vars(self).items() if rate)
         return f"Faults({', '.join(rates)})"
 
-    def of(self, action: str) -> float:
+    def rate(self, action: str) -> float:
         """The rate of an action."""
         return self.drop if action == "lose" else getattr(self, action)
 
@@ -112,7 +112,7 @@ class Faults:
         """Whether an action strikes. Each decision has a fixed number, so a higher rate keeps a lower one's faults."""
         text = f"{seed} {'.'.join(point)} {action} {nth}".encode()
         number = int.from_bytes(blake2b(text, digest_size=6).digest(), "big")
-        return number < self.of(action) * (1 << 48)
+        return number < self.rate(action) * (1 << 48)
 
 
 def action_of(fault: Fault | None, *known: str) -> str | None:

@@ -120,7 +120,9 @@ class Plan:
         chances = self.chances.get(point)
         if chances is None:
             actions = actions_at(self.system, point) if self.rates else ()
-            chances = [(rates, each) for rates in self.rates for each in actions if rates.of(each)]
+            chances = [
+                (rates, each) for rates in self.rates for each in actions if rates.rate(each)
+            ]
             self.chances[point] = chances
         if not chances and point not in self.points:
             return None

@@ -82,9 +82,7 @@ def _leave(layout: "Layout", hop: Hop, row: "Row", until: int) -> Corner:
     """The point at which an arrow leaves its source vertically, towards the height `until`."""
     source, side = hop.source, 1 if until > row.y else -1
     begin = row.y + side * (BAR // 2 if source.bar else 4)  # at the edge of a bar, or next to a dot
-    bar, places = source.bar, _exits(layout, source)
-    room = range(bar.x, max(bar.x + bar.w, layout.inner[bar][-1])) if bar else range(0)
-    return layout.column(source.x, room, begin, until, hop, places), begin
+    return layout.column(source.x, _exits(layout, source), begin, until, hop), begin
 
 
 def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:

@@ -221,11 +221,9 @@ class Layout:
         self._used[gap] = max(self._used[gap], number + 1)
         return y
 
-    def column(
-        self, first: int, room: range, y1: int, y2: int, hop: Hop, places: Iterable[int] = ()
-    ) -> int:
+    def column(self, first: int, others: Iterable[int], y1: int, y2: int, hop: Hop) -> int:
         """Reserve a vertical part of an arrow and return its x: `first`, or if that is next to an arrow
-        with another owner, one of `places` in `room`. If none is free, it is `first`."""
+        with another owner, one of the `others`. If none is free, it is `first`."""
         top, bottom, owner = min(y1, y2), max(y1, y2), (hop.source, hop.kind == "again")
 
         def is_taken(x: int) -> bool:
@@ -236,7 +234,7 @@ class Layout:
 
         x = first
         if is_taken(first):
-            x = next((x for x in places or room if not is_taken(x)), first)
+            x = next((x for x in others if not is_taken(x)), first)
         here = top, bottom, owner
         for near in range(x - BESIDE + 1, x + BESIDE):
             self._beside[near].append(here)
