@@ -20,6 +20,7 @@ from .errors import Hung, is_of_a_library, line_of
 
 SECONDS = 10  # of processor time, for one call; a handler takes a millisecond
 PROBE_EVERY = 1.0  # seconds between two probes
+GRACE = 2.0  # seconds beyond `SECONDS` after which a call that no probe reached ends its process
 WAIT = 60  # wall-clock seconds, for a call that waits; even a slow machine probes much sooner
 _PROBE_SOON = 0.01  # seconds between two probes of a call that has run too long
 _PROBES = 20  # to find the loop, and the place in it with the fewest `try` blocks around it
@@ -106,7 +107,7 @@ class Watched:
         if _ends_with_a_call:
             # It excludes system time, which the probes include. So a probe comes first if a loop in
             # Python fills the memory.
-            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS * self.patience + 2 * PROBE_EVERY)
+            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS * self.patience + GRACE)
             signal.setitimer(signal.ITIMER_REAL, WAIT)
 
     def _learners(self, frame: FrameType | None) -> Iterator[FrameType]:

@@ -14,6 +14,7 @@ from test_check import ONE, PaymentCharged, right
 
 from edalab import stuck
 from edalab.practice import check, learner
+from edalab.practice.answer import Answer
 from edalab.practice.apart import Ended, apart, can_be_apart
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process forks here")
@@ -46,6 +47,7 @@ def total(numbers):
 def charge(event, ctx):
     return total(itertools.count())
 """
+IN_ÜBERTRAG = IN_ANOTHER.replace("total(", "übertrag(")
 SWALLOWED = """
 import itertools
 def charge(event, ctx):
@@ -62,11 +64,13 @@ def charge(event, ctx):
     [
         (IN_ITSELF, "line 3 of charge"),
         (IN_ANOTHER, "line 3 of total"),
+        (IN_ÜBERTRAG, "line 3 of übertrag"),
         (SWALLOWED, "line 4 of charge"),
     ],
 )
 def test_a_call_of_c_that_never_returns_ends_and_is_told_its_line(monkeypatch, source, line):
     monkeypatch.setattr(stuck, "SECONDS", 1)
+    monkeypatch.setattr(stuck, "GRACE", 0.2)
     monkeypatch.setattr(stuck, "PROBE_EVERY", 0.1)
     result = check(cell(source), "05.2")
     assert (result.anomaly, result.run) == ("does not end", None)
@@ -105,6 +109,12 @@ def test_a_process_that_the_function_starts_ends_with_the_check():
     os.close(here)
 
 
+def test_a_line_of_the_package_is_not_the_learners_even_below_a_folder_with_an_umlaut():
+    ours = ascii(stuck.__file__)[1:-1]  # as faulthandler writes it
+    said = f'  File "{ours}", line 124 in look\n  File "/tmp/ipykernel_1/2.py", line 5 in total\n'
+    assert Answer(cell(IN_ANOTHER), "event, ctx", {}).line_in(said) == "line 3 of total"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much a process takes")
 def test_a_list_that_grows_for_ever_ends_the_check_and_not_the_machine(monkeypatch):
     monkeypatch.setattr(sys.modules["edalab.practice.apart"], "MEMORY", 50_000_000)
@@ -132,6 +142,7 @@ def test_many_long_calls_of_c_one_after_the_other_are_no_endless_one(monkeypatch
         return right(event, ctx)
 
     monkeypatch.setattr(stuck, "SECONDS", 0.5)
+    monkeypatch.setattr(stuck, "GRACE", 0.1)
     monkeypatch.setattr(stuck, "PROBE_EVERY", 0.05)
     begun = time.process_time()
     assert check(charge, "05.2").correct and time.process_time() - begun < 5

@@ -109,6 +109,8 @@ class Answer:
 
     def line_in(self, said: str) -> str:
         """The innermost line of the learner's code in faulthandler's output, or ""."""
+        # Faulthandler writes ASCII: the `ü` of a folder or a function comes as `\xfc`.
+        said = said.encode("ascii", "backslashreplace").decode("unicode_escape", "replace")
         known = [*self.globals.values(), self.function]
         codes = [c for f in known if isinstance(f, types.FunctionType) for c in _codes(f.__code__)]
         for path, number, name in re.findall(r'File "(.*)", line (\d+) in (.*)', said):
