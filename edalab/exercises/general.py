@@ -2,11 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
-from ..claims.claim import Claim
 from ..errors import InvalidMessage, Unanswered
 from ..model import Command, Message
 from ..sim.run import Run
@@ -87,45 +85,18 @@ def is_slip(error: Exception) -> bool:
     return isinstance(error, SLIPS) and not missing
 
 
-def no_slips(about: type[Message]) -> Claim:
-    """The claim that the code itself never fails, whether or not another attempt succeeds."""
-    return Claim("your function works with what it gets", about=about)(
-        lambda run: [
-            f"{each.handler} failed at {each.time / 1000:g} s, with {each.message.type} {each.message.id}"
-            for each in run.failures
-            if each.message and each.line and is_slip(each.error)
-        ]
-    )
+def slips(run: Run) -> Mistakes:
+    """Failures of the learner's code itself, whether or not another attempt succeeds."""
+    for each in run.failures:
+        if each.message and each.line and is_slip(each.error):
+            message = f"{each.message.type} {each.message.id}"
+            yield "raises", f"{each.handler} failed at {each.time / 1000:g} s, with {message}"
 
 
-def nothing_dead(about: type[Message], service: str = "") -> Claim:
-    """The claim that no message becomes a dead letter, in one service or in all."""
-    return Claim("nothing is set aside as a dead letter", about=about)(
-        lambda run: steps(run, "dead_letter", service=service)
-    )
-
-
-def claims(
-    sentence: str,
-    about: type[Message],
-    look: Callable[[Run], Mistakes],
-    names: Iterable[str],
-    service: str = "",
-) -> dict[str, Claim]:
-    """A claim for each named mistake that `look` finds; "a dead letter" is one of this service."""
-
-    @lru_cache(maxsize=1)  # all claims check the same run, each through its own observer
-    def mistakes(run: Run) -> list[tuple[str, str]]:
-        return [*look(run)]
-
-    def without(name: str) -> Claim:
-        if name == "a dead letter":
-            return nothing_dead(about, service)
-        return Claim(sentence, about=about)(
-            lambda seen: [evidence for found, evidence in mistakes(seen._run) if found == name]
-        )
-
-    return {name: without(name) for name in names}
+def dead_letters(run: Run) -> Mistakes:
+    for s in steps(run, "dead_letter"):
+        what = f"{s.service} dead_letter {s.envelope.type} {s.envelope.id}"
+        yield "a dead letter", f"{what} at {s.time / 1000:g} s"
 
 
 def misjudged(said: tuple[str, str], right: tuple[str, str], fine: str, other: str) -> str:

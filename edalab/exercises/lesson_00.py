@@ -8,9 +8,9 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import cut, simulate
 from ..sim.run import Run
-from . import lesson_00_claims as claims
 from . import lesson_00_system as shop
 from .general import steps
+from .lesson_00_claims import gone_is_heard_of, is_told
 
 HINTS = {
     "a customer is not answered": (
@@ -174,10 +174,9 @@ def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
 
 
 CUT_OFF = [[cut("mail", 0, 5)], [cut(name, 0, 5) for name in shop.SUBSCRIBERS]]
-IN_ONE_PLACE = claims.CLAIMS | {"gone, and nobody heard of it": claims.gone_is_heard_of}
 NO_BROKER = [[f"fail orders.publish.OrderCancelled #{nth}" for nth in range(1, 6)]]
-TELL = explored(shop.shop, claims.CLAIMS, alone=CUT_OFF + NO_BROKER)
-WRITE_ONCE = explored(shop.hearing_itself, IN_ONE_PLACE, alone=CUT_OFF)
+TELL = explored(shop.shop, is_told, HINTS, alone=CUT_OFF + NO_BROKER)
+WRITE_ONCE = explored(shop.hearing_itself, gone_is_heard_of, HINTS, alone=CUT_OFF)
 
 EXERCISES = [
     explained(

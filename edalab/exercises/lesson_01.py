@@ -14,6 +14,11 @@ HINTS = {
         "No answer came in time. Compare how long your function goes on asking with how long accounts is down.",
         "Catch Unanswered, whatever message you were given, and ask again later, in this call or when a later message comes.",
     ),
+    "forgotten": (
+        "Where does your function end in this run, and who learns that the letter is missing?",
+        "What happens in your function when it stops asking, or when it cannot send? When a handler returns, the broker takes its message as handled.",
+        "Let the exception through (`raise`), whether it is Unanswered or comes from `send`. The broker gives you the message up to three times, and then keeps it as a dead letter.",
+    ),
     "noted too early": (
         "Mail got this event twice. Why did your function write nothing the second time?",
         "You had already noted that the work was done, and then your function stopped before it wrote the letter or put it off.",
@@ -39,30 +44,25 @@ HINTS = {
         "Each of them costs accounts as much as the first one. Which one do you need?",
         "Ask only the question whose answer you use. If you ask it in a loop, leave the loop with the first answer, by `break` or `return`.",
     ),
-    "a dead letter": (
-        "What does your function raise, and had it done its work by then?",
-        "A message that fails three times is set aside, and somebody has to look after it. Can your function go on at this line?",
-        "Without an answer, let Unanswered through, or `return` if you have put the message off. No line after that has what it needs. Never change a letter that is written.",
-    ),
-    "forgotten": (
-        "Where does your function end in this run, and who learns that the letter is missing?",
-        "What happens in your function when it stops asking, or when it cannot send? When a handler returns, the broker takes its message as handled.",
-        "Let the exception through (`raise`), whether it is Unanswered or comes from `send`. The broker gives you the message up to three times, and then keeps it as a dead letter.",
-    ),
-    "no pause": (
-        "How many messages does one call send, and how soon after a question without an answer does the next one follow?",
-        "The half second begins when a question times out. It has to pass before you ask again, in the same call or through a command that you send.",
-        "Send one message in each call, with a delay, as in `await ctx.send(WriteLater(...), after=5)`. To ask again in the same call, wait first: `await ctx.sleep(0.5)`.",
-    ),
     "announced by mail": (
         "Who subscribes to UserRegistered, and what does each of them do if the event arrives once more?",
         "A registration is for accounts to announce. If you publish it again, every other service handles it again, too.",
         "Send your message to mail alone. A command such as WriteLater goes to one service.",
     ),
+    "a dead letter": (
+        "What does your function raise, and had it done its work by then?",
+        "A message that fails three times is set aside, and somebody has to look after it. Can your function go on at this line?",
+        "Without an answer, let Unanswered through, or `return` if you have put the message off. No line after that has what it needs. Never change a letter that is written.",
+    ),
     "others are held up": (
         "While your function waits, who handles the events behind this one?",
         f"If you have no answer within {claims.HANDLING} s, your function has to end, but you must not forget the letter. Who could remind mail of it?",
         "Ask once. If there is no answer, `await ctx.send(WriteLater(...), after=5)` and return. The same function gets that message later.",
+    ),
+    "no pause": (
+        "How many messages does one call send, and how soon after a question without an answer does the next one follow?",
+        "The half second begins when a question times out. It has to pass before you ask again, in the same call or through a command that you send.",
+        "Send one message in each call, with a delay, as in `await ctx.send(WriteLater(...), after=5)`. To ask again in the same call, wait first: `await ctx.sleep(0.5)`.",
     ),
 }
 
@@ -130,10 +130,9 @@ def _pauses_alone(questions: int, variant: int) -> tuple[str, Run]:
 
 # -- 01.2 and 01.3
 
-ALONG = {"others are held up": claims.nobody_is_held_up, "no pause": claims.later_is_later}
 # In an outage of 18 s, `patiently` gives up, but a second question asked instead is answered.
-LETTER = explored(shop.two_users, claims.CLAIMS, shop.down(5), shop.down(18, 300))
-LATER = explored(shop.or_later, claims.CLAIMS | ALONG, shop.down(2), shop.down(60, 300))
+LETTER = explored(shop.two_users, claims.one_letter, HINTS, shop.down(5), shop.down(18, 300))
+LATER = explored(shop.or_later, claims.one_letter_later, HINTS, shop.down(2), shop.down(60, 300))
 
 EXERCISES = [
     explained(

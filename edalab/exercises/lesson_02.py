@@ -10,7 +10,7 @@ from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_02_system as shop
 from .general import sent, steps
-from .lesson_02_claims import claims_of_copy
+from .lesson_02_claims import follows
 from .lesson_02_system import AddressChanged, ChangeAddress, ContactChanged, Repeat
 
 HINTS = {
@@ -199,7 +199,8 @@ LEFT, ASH, GONE, CONNELL, ELM = (f"lose customers.ack.ChangeAddress #{n}" for n 
 FIELDS = [f"lose customers.ack.ChangeContact #{n}" for n in (3, 6, 7)]
 KEEP = explored(
     shop.leaving,
-    claims_of_copy(AddressChanged, ADDRESS_HINTS),
+    follows(AddressChanged),
+    ADDRESS_HINTS,
     alone=[
         [LEFT, CONNELL, ELM],
         [ASH, ELM, "crash shipping.handle.AddressChanged #12"],
@@ -208,7 +209,8 @@ KEEP = explored(
 )
 MERGE = explored(
     shop.contacted,
-    claims_of_copy(ContactChanged, CONTACT_HINTS),
+    follows(ContactChanged),
+    CONTACT_HINTS,
     alone=[FIELDS, [*FIELDS, "crash shipping.handle.ContactChanged #11"]],
 )
 ADDRESS = {"AddressChanged": AddressChanged}

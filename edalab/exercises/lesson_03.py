@@ -7,9 +7,9 @@ from ..errors import ConcurrencyError, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..store.event_store import EventStore
-from . import lesson_03_claims as claims
 from . import lesson_03_system as bank
 from .general import by_name
+from .lesson_03_claims import decided_once
 
 OURS = "AccountOpened MoneyDeposited MoneyWithdrawn WithdrawalRefused CheckFraud Withdraw balance"
 NAMES = {name: getattr(bank, name) for name in OURS.split()}
@@ -25,6 +25,11 @@ HINTS = {
         "Each account has a stream of its own name, and the event has the command's amount. The store adds the cause.",
         "Write `append(command.account, [MoneyWithdrawn(amount=command.amount)])`, or the same with WithdrawalRefused.",
     ),
+    "paid unchecked": (
+        "What had fraud answered about this withdrawal when it was stored?",
+        'fraud answers with {"ok": True} or {"ok": False}. No answer is not a yes.',
+        'Await `ctx.ask(CheckFraud(**command.model_dump()))`, and pay only if `answer["ok"]` is true.',
+    ),
     "decided twice": (
         "Which call of your function stored each of these events, and how could the second have known of the first?",
         "A command may lead to one payment or one refusal. Each stored event has a causation, the id of its command.",
@@ -34,11 +39,6 @@ HINTS = {
         "Which path does this command take through your function, and how often does it append on that path?",
         "Nothing was delivered twice here, so one call of your function stored both events.",
         "Put the second append under an `else`, or return after the first one.",
-    ),
-    "paid unchecked": (
-        "What had fraud answered about this withdrawal when it was stored?",
-        'fraud answers with {"ok": True} or {"ok": False}. No answer is not a yes.',
-        'Await `ctx.ask(CheckFraud(**command.model_dump()))`, and pay only if `answer["ok"]` is true.',
     ),
     "overdrawn": (
         "What was in the account when your function decided, and what was in it when it appended?",
@@ -79,9 +79,8 @@ OF_WITHDRAWALS = (
 # Three late questions in a row about a command. After 5 s without an ack it is delivered again.
 ASK = "delay accounts.ask.CheckFraud"
 LATE_ASKS = [[f"{ASK} #{n}" for n in range(1, 10)], [f"{ASK} #{n} for 2 s" for n in (4, 5, 6)]]
-AT_ONCE = claims.CLAIMS | {"decided twice": claims.one_decision(1)}
-RIGHTLY = explored(bank.bank_of, AT_ONCE, alone=LATE_ASKS, only=LATE)
-ONCE = explored(bank.bank_of, claims.CLAIMS, only=OF_WITHDRAWALS)
+RIGHTLY = explored(bank.bank_of, decided_once(1), HINTS, alone=LATE_ASKS, only=LATE)
+ONCE = explored(bank.bank_of, decided_once(), HINTS, only=OF_WITHDRAWALS)
 
 
 # -- 03.3

@@ -8,9 +8,9 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
-from . import lesson_04_claims as claims
 from . import lesson_04_system as bank
 from .general import by_name, sent
+from .lesson_04_claims import agrees
 
 NAMES = by_name(bank.EntryRecorded, bank.EntriesAfter, Unanswered)
 NO_FAULT = (
@@ -84,7 +84,7 @@ def near(fault: Fault) -> bool:
 
 NEAR = "of peaks and on the way there and back", near
 AGAIN = "crash accounts.save.relay #2"  # the relay publishes entries 3 and 4, crashes, and publishes them again
-ONCE = explored(bank.bank_of, claims.CLAIMS, alone=[[AGAIN]], only=NEAR)
+ONCE = explored(bank.bank_of, agrees, HINTS_ONCE, alone=[[AGAIN]], only=NEAR)
 DELAY, REPLY = "delay peaks.deliver.EntryRecorded", "delay accounts.reply.EntriesAfter"
 LATE = [["drop peaks.deliver.EntryRecorded #3"], [f"{DELAY} #5 for 60 s"]]
 MEANWHILE = [[f"{DELAY} #3 for 60 s", f"{DELAY} #4 for {s} s"] for s in (60, 0.35)]  # two missing
@@ -95,7 +95,7 @@ MEANWHILE += [  # another replica counts before a late answer arrives, which is 
     [f"{REPLY} #5 for 0.4 s", f"{REPLY} #6 for 0.5 s"],
     [f"{DELAY} #5 for 60 s", *(f"drop accounts.reply.EntriesAfter #{n}" for n in (1, 2))],
 ]
-NONE_TOO_EARLY = explored(bank.spread_bank_of, claims.CLAIMS, LATE, MEANWHILE, NEAR)
+NONE_TOO_EARLY = explored(bank.spread_bank_of, agrees, HINTS, LATE, MEANWHILE, NEAR)
 
 
 # -- 04.1

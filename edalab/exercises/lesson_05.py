@@ -6,9 +6,9 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim import Fault, simulate
 from ..sim.run import Run
-from . import lesson_05_claims as claims
 from . import lesson_05_system as tea
 from .general import by_name, steps
+from .lesson_05_claims import settled, wrong_ends
 
 SILENT = (
     "What do inventory and shipping wait for, and what was published about this order?",
@@ -46,16 +46,18 @@ HINTS = {
         "The event has the same four fields as the one you handle. If you read it from the outbox, which row do you take?",
         "Pass all four on with `PaymentCharged(**event.model_dump())`. In the outbox, look for `where order_id = ?`.",
     ),
-    "shipped unpaid": (
-        "What had shipping heard when it sent the parcel, and what had payments saved by then?",
-        "A crash can come between saving and publishing. Which of the two has to come first?",
-        "Save the charge first, leave the `with`, and then publish what you saved.",
-    ),
     "two answers": (
         "What did payments answer for this order, at once or when the event came again, and what had it saved before each answer?",
         "An order has one answer, so one call may not publish both. What do your tables say about a charged order before you publish, and about a refused one? What do you do with that when the event comes again?",
         "Save both outcomes, and look there before you look at the account. Never refuse an order that is charged, nor charge one that is refused. Publish after the `with`.",
     ),
+    "shipped unpaid": (
+        "What had shipping heard when it sent the parcel, and what had payments saved by then?",
+        "A crash can come between saving and publishing. Which of the two has to come first?",
+        "Save the charge first, leave the `with`, and then publish what you saved.",
+    ),
+    "never released": HALF_DONE,
+    "paid, and never shipped": HALF_DONE,
     "refused with money enough": (
         "Which exception did your function meet in this run, and what did it take that for?",
         "A bare `except` or `except Exception` also catches what has nothing to do with money, such as a database that can't save.",
@@ -77,8 +79,6 @@ HINTS = {
 
 
 AT_ONCE = HINTS | {
-    "never released": HALF_DONE,
-    "paid, and never shipped": HALF_DONE,
     "raises": (
         "What does the message say? Is it about too little money, or which value does that line meet?",
         "Too little money is an answer and not an error. Otherwise print the values that this line uses. If a constraint failed, which row did it protect?",
@@ -117,8 +117,10 @@ def redelivery(fault: Fault) -> bool:
 
 NO_SILENCE = f"{THERE} that lets payments publish"
 CRASH = [["crash payments.commit.InventoryReserved #1"]]  # the lesson's crash, tried first
-ONCE = explored(tea.shop_of, claims.CLAIMS, alone=CRASH, only=(NO_SILENCE, redelivery))
-ANNOUNCED = explored(partial(tea.shop_of, late=True), claims.CLAIMS, only=(THERE, at_payments))
+ONCE = explored(tea.shop_of, settled, AT_ONCE, alone=CRASH, only=(NO_SILENCE, redelivery))
+ANNOUNCED = explored(
+    partial(tea.shop_of, late=True), settled, IN_THE_OUTBOX, only=(THERE, at_payments)
+)
 
 
 # -- 05.2
@@ -144,11 +146,11 @@ def unpublished(attempts: int, variant: int) -> Run:
 
 def enough(attempts: int, variant: int) -> Anomaly | str:
     run = unpublished(attempts, variant)
-    if lost := run.check(claims.paid_is_sent).cause:
+    if lost := dict(wrong_ends(run)).get("paid, and never shipped"):
         evidence = f"after attempt {attempts} it is a dead letter: {lost}"
         return Anomaly("paid, and never shipped", evidence, run)
     fewer = unpublished(max(1, attempts - 1), variant)
-    if attempts > 1 and not fewer.check(claims.paid_is_sent).cause:
+    if attempts > 1 and not dict(wrong_ends(fewer)):
         return Anomaly("more than needed", f"{attempts - 1} attempts survive it as well", run)
     return f"with {attempts} attempts the order is shipped, and with {attempts - 1} it is a dead letter"
 

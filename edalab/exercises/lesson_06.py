@@ -12,7 +12,7 @@ from ..practice.exercise import Anomaly, Exercise, Trial, explored
 from ..practice.explained import explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
-from . import lesson_06_claims as claims
+from .lesson_06_claims import coordinated, wrong_ends
 from .lesson_06_system import NAMES, in_memory, led_by, orders_of, placed, shop_of
 
 UNREADY = (
@@ -38,6 +38,11 @@ HINTS = {
     ),
     "shipped unpaid": UNREADY,
     "shipped, and still in stock": UNREADY,
+    "another end is announced": (
+        "Did shipping send a parcel in this run, and what does the last message say?",
+        "OrderCompleted means that the parcel is on its way. OrderCancelled means that nothing is left behind.",
+        "Return OrderCompleted when ShipOrder is done. Return OrderCancelled when a step was refused and every step that was done is undone.",
+    ),
     "never refunded": LEFT_BEHIND,
     "never released": LEFT_BEHIND,
     "never refunded, by itself": LEFT_OUT,
@@ -52,25 +57,20 @@ HINTS = {
         "A step that was refused, or that you never asked for, has changed nothing.",
         'Undo the steps whose last answer is "done" (in 06.3 also a step that you gave up on). After "refused" there is nothing to undo, even if an earlier answer was missing.',
     ),
-    "another end is announced": (
-        "Did shipping send a parcel in this run, and what does the last message say?",
-        "OrderCompleted means that the parcel is on its way. OrderCancelled means that nothing is left behind.",
-        "Return OrderCompleted when ShipOrder is done. Return OrderCancelled when a step was refused and every step that was done is undone.",
-    ),
     "asked too often": (
         "How often did this order get no answer to the same question, and what did your function ask for next?",
         "Ada can't wait for ever. As long as ShipOrder was not asked for, you can still turn back. Once you have turned back, the undos add lines to the log, and you must not go forward again.",
         'Count in the whole log, with `log.count((step, "no answer"))`. From three on, undo and cancel in the same way as after a refusal.',
     ),
-    "forward again": (
-        "Which line of this log turned the order back, and what did your function look at when it asked for a forward step after that?",
-        "Your undos add lines to the log, so the last line no longer says that a step was refused. Does your function still know then?",
-        'Look at the whole log in each call. Once any of its lines says "refused" or names an undo, return only undos, and then OrderCancelled.',
-    ),
     "cancelled, and nobody refused": (
         "Which line of the log made your function give up, and was it too early?",
         "As long as no step is refused, you go forward. Once or twice without an answer is no refusal.",
         'Go back if a line of the log says "refused" (in 06.3 also after three times "no answer" to one and the same step before ShipOrder).',
+    ),
+    "forward again": (
+        "Which line of this log turned the order back, and what did your function look at when it asked for a forward step after that?",
+        "Your undos add lines to the log, so the last line no longer says that a step was refused. Does your function still know then?",
+        'Look at the whole log in each call. Once any of its lines says "refused" or names an undo, return only undos, and then OrderCancelled.',
     ),
     "changes what is outside": (
         "What does your function remember from its earlier calls, and where is that after a crash?",
@@ -99,9 +99,10 @@ def left_by_a_late_message(seconds: float, variant: int) -> Anomaly | None:
     for fault in enumerate_faults(delayed(seconds, variant)):
         if fault.do == "delay" and fault.at.split(".")[1] in ("ask", "reply"):
             run = delayed(seconds, variant, [replace(fault, seconds=late(variant))])
-            for claim in (claims.paid, claims.refunded, claims.released):
-                if cause := run.check(claim).cause:
-                    evidence = f"after {seconds:g} s without an answer, {cause}"
+            found = dict(wrong_ends(run))
+            for name in ("shipped unpaid", "never refunded", "never released"):
+                if name in found:
+                    evidence = f"after {seconds:g} s without an answer, {found[name]}"
                     return Anomaly("taken for a refusal", evidence, run)
     return None
 
@@ -119,12 +120,15 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
 
 def _lost_is_lost(seconds: float, variant: int) -> tuple[str, Run]:
     run = delayed(seconds, variant, ["drop payments.reply.ChargePayment #1"])
-    return f"(b) would survive an answer that is lost; here {run.check(claims.refunded).cause}", run
+    return (
+        f"(b) would survive an answer that is lost; here {dict(wrong_ends(run))['never refunded']}",
+        run,
+    )
 
 
 def _nobody_takes_back(seconds: float, variant: int) -> tuple[str, Run]:
     run = delayed(0.5, variant, ["delay payments.reply.ChargePayment #1"])
-    return f"(c) would leave no charge behind; here {run.check(claims.refunded).cause}", run
+    return f"(c) would leave no charge behind; here {dict(wrong_ends(run))['never refunded']}", run
 
 
 def _no_slower(seconds: float, variant: int) -> tuple[str, Run]:
@@ -143,7 +147,7 @@ def _asked(shows_doubt: bool, **faults) -> Trial:
             return shop_of(by), [partial(placed, order=order) for order in orders_of(variant)]
 
         answered: dict[tuple, str] = {}
-        judged = explored(build, claims.CLAIMS, **faults)(answer, variant)
+        judged = explored(build, coordinated, HINTS, **faults)(answer, variant)
         return judged if "two runs differ" in judged else _remembers(answer, answered) or judged
 
     return trial

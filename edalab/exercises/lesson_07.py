@@ -10,7 +10,7 @@ from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_07_system as shop
 from .general import by_name, steps
-from .lesson_07_claims import claims_of_products, lost_moves, miscounted, out_of_order, wrong_prices
+from .lesson_07_claims import lost_moves, miscounted, of_products, out_of_order, wrong_prices
 from .lesson_07_system import PriceChanged, StockMoved
 
 HINTS = {
@@ -183,15 +183,14 @@ ONE = explained(
 
 # Two older prices of tea arrive after the newest.
 AGAIN = ["lose catalogue.ack.ChangePrice #1", "lose catalogue.ack.ChangePrice #2"]
-MIXED = explored(
-    shop.both, claims_of_products([miscounted, wrong_prices, lost_moves], BOTH), alone=[AGAIN]
-)
+MIXED = explored(shop.both, of_products(miscounted, wrong_prices, lost_moves), BOTH, alone=[AGAIN])
 MOVE, AGAIN_AT_ONCE = "catalogue.publish.StockMoved", "duplicate web.deliver.StockMoved"
 DELAY, TEA_GOES = "delay web.deliver.StockMoved #4", "repartition moves to 3 at 1.4 s"
 LATE = [f"{DELAY} for 2 s", TEA_GOES]
 GAP = explored(
     shop.in_order,
-    claims_of_products([miscounted, out_of_order], IN_ORDER),
+    of_products(miscounted, out_of_order),
+    IN_ORDER,
     [[f"{DELAY} for 0.9 s", TEA_GOES]],
     [
         [f"lose {MOVE} #2"],

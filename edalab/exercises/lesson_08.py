@@ -7,8 +7,8 @@ from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import explained
 from ..sim.run import Run
 from . import lesson_08_system as shop
-from .general import by_name, claims
-from .lesson_08_claims import with_memory, wrong_charges, wrong_events
+from .general import by_name
+from .lesson_08_claims import one_answer, one_event
 from .lesson_08_system import Charge, CheckCard, OrderPlaced, PaymentCharged
 
 # -- 08.1
@@ -106,13 +106,8 @@ CHARGE_HINTS = {
 }
 CHARGE_ONCE = explored(
     shop.provider_of,
-    claims(
-        "each key is charged once and gets one answer",
-        Charge,
-        with_memory(wrong_charges, "provider"),
-        CHARGE_HINTS,
-        "provider",
-    ),
+    one_answer,
+    CHARGE_HINTS,
     only=("of the provider and the bank", lambda fault: not fault.at.startswith("client.")),
 )
 
@@ -153,13 +148,8 @@ BILL_HINTS = {
 AGAIN = ["crash billing.commit.OrderPlaced #1", "unconfirmed billing.publish.PaymentCharged #2"]
 BILL = explored(
     shop.billing_of,
-    claims(
-        "the topic has one event for each charge",
-        OrderPlaced,
-        with_memory(wrong_events, "billing"),
-        BILL_HINTS,
-        "billing",
-    ),
+    one_event,
+    BILL_HINTS,
     alone=[AGAIN, [AGAIN[1], "crash billing.publish.PaymentCharged #3"]],
     only=(
         "of billing and the provider",

@@ -6,8 +6,8 @@ from ..errors import Refused
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
 from . import lesson_09_system as shop
-from .general import by_name, claims, misjudged
-from .lesson_09_claims import wrong_answers, wrong_trades
+from .general import by_name, misjudged
+from .lesson_09_claims import in_one_share, no_older
 from .lesson_09_system import MovePieces, PiecesMoved, SalesCounted
 
 # -- 09.1
@@ -114,7 +114,8 @@ LATE = [[late("south", n, s)] for n, s in ((1, 0.4), (3, 7), (3, 0.4))] + [[late
 LATE += [[late("north", 2, 0.4), late("north", 3, 0.37)]]
 TELL = explored(
     shop.two_copies,
-    claims("no answer is older than the last", SalesCounted, wrong_answers, TELL_HINTS),
+    no_older,
+    TELL_HINTS,
     [],
     [*LATE, CUT],
     (
@@ -167,7 +168,8 @@ TRADE_HINTS = {
 }  # fmt: skip
 TRADE = explored(
     shop.two_shares,
-    claims("pieces are in one share at a time", shop.SellInNorth, wrong_trades, TRADE_HINTS),
+    in_one_share,
+    TRADE_HINTS,
     [],
     [CUT],
     # No shop is asked for pieces more than three times before all that is left is bought.

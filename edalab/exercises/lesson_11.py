@@ -6,8 +6,8 @@ from ..practice.explained import paired
 from ..sim import pause
 from ..text import counted
 from . import lesson_11_system as shop
-from .general import by_name, claims, misjudged
-from .lesson_11_claims import wrong_leaders, wrong_relay
+from .general import by_name, misjudged
+from .lesson_11_claims import one_leader, one_relay
 from .lesson_11_system import LineAdded, RowParked
 
 # -- 11.1
@@ -137,17 +137,7 @@ OF_RELAY = (
         and fault.nth < 10
     ),
 )
-RELAY = explored(
-    shop.relay_of,
-    claims(
-        "each row is published, in order and for a reason",
-        LineAdded,
-        wrong_relay,
-        RELAY_HINTS,
-    ),
-    only=OF_RELAY,
-    until=16,
-)
+RELAY = explored(shop.relay_of, one_relay, RELAY_HINTS, only=OF_RELAY, until=16)
 
 # -- 11.3
 
@@ -192,7 +182,8 @@ PAUSES += [[pause("orders", moment, end)] for moment, end in ((1.015, 5.004), (2
 DOWN = [[f"crash orders.publish.LineAdded #{nth} for 9 s"] for nth in (2, 8)]
 LEADERS = explored(
     shop.relays_of,
-    claims("only the leader publishes, each row in order", LineAdded, wrong_leaders, LEADER_HINTS),
+    one_leader,
+    LEADER_HINTS,
     PAUSES[:1],
     [*PAUSES[1:], *DOWN],
     OF_RELAY,

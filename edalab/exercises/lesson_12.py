@@ -6,8 +6,8 @@ from ..errors import Busy, Refused, Unanswered, shown
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import letter_in, number_in, of_returned
 from . import lesson_12_system as shop
-from .general import by_name, claims
-from .lesson_12_claims import wrong_decisions, wrong_redrives
+from .general import by_name
+from .lesson_12_claims import brought_back, dealt_with
 
 # -- 12.1
 
@@ -136,7 +136,8 @@ DECIDE_HINTS = {
 }  # fmt: skip
 DECIDE = explored(
     shop.decided,
-    claims("each failure is dealt with", shop.OrderPlaced, wrong_decisions, DECIDE_HINTS),
+    dealt_with,
+    DECIDE_HINTS,
     only=(
         "of the first answers of the provider",
         lambda fault: fault.nth < 2 and "payments.reply" in fault.at,
@@ -199,7 +200,8 @@ REDRIVE_HINTS = {
 }  # fmt: skip
 REDRIVE = explored(
     shop.redriven,
-    claims("dead letters are dealt with", shop.OrderPlaced, wrong_redrives, REDRIVE_HINTS),
+    brought_back,
+    REDRIVE_HINTS,
     only=(
         "of the first letters",
         lambda fault: (
