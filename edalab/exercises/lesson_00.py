@@ -5,7 +5,7 @@ from math import floor
 from ..errors import Unanswered
 from ..model import Command, System
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..sim import cut, simulate
 from ..sim.run import Run
 from . import lesson_00_system as shop
@@ -147,27 +147,22 @@ def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
     return f"{seconds:g} s each, and Ada is answered; {longer:g} s, and she is not"
 
 
-def _the_slowest(seconds: float, variant: int) -> tuple[str, Run]:
-    run = in_turn(seconds, variant)
+def against(seconds: float, variant: int) -> Refuted:
+    run, longer = in_turn(seconds, variant), in_turn(seconds + 0.01, variant)
     begun, done = (
         [s.time / 1000 for s in steps(run, name) if s.service in WORK]
         for name in ("handle", "save")
     )
-    evidence = f"here mail begins at {begun[1]:g} s, after billing is done, at {done[0]:g} s"
-    return f"(a) would mean that all three work at once; {evidence}", run
-
-
-def _only_the_work(seconds: float, variant: int) -> tuple[str, Run]:
     third = floor(patience(variant) / 3 * 100) / 100
-    evidence = f"(b) would leave {third:g} s for each; here they work for so long, and Ada gives up"
-    return evidence, in_turn(third, variant)
-
-
-def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
-    run = in_turn(seconds + 0.01, variant)
-    own = len(steps(run, "timeout", service="orders"))
-    evidence = f"here {own or 'none'} did, and Ada gives up"
-    return f"(d) would mean that a question of orders went unanswered; {evidence}", run
+    gave_up = len(steps(longer, "timeout", service="orders")) or "none"
+    at_once = f"here mail begins at {begun[1]:g} s, after billing is done, at {done[0]:g} s"
+    left = f"(b) would leave {third:g} s for each; here they work for so long, and Ada gives up"
+    unanswered = "(d) would mean that a question of orders went unanswered"
+    return {
+        "a": (f"(a) would mean that all three work at once; {at_once}", run),
+        "b": (left, in_turn(third, variant)),
+        "d": (f"{unanswered}; here {gave_up} did, and Ada gives up", longer),
+    }
 
 
 # -- 00.2 and 00.3
@@ -185,7 +180,8 @@ EXERCISES = [
         ("a number of seconds", (0, 3_000)),
         lambda variant: {"patience": patience(variant)},
         as_long_as_possible,
-        {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each},
+        "c",
+        against,
         {
             "too long": (
                 "When does Ada give up in this run, and how much of her patience went into work?",

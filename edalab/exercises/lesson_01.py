@@ -2,7 +2,7 @@
 
 from ..errors import Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_01_claims as claims
@@ -111,21 +111,14 @@ def enough(questions: int, variant: int) -> Anomaly | str:
     return f"{questions} questions, the last one at {last:g} s; {questions - 1} are too few"
 
 
-def _one_a_second(questions: int, variant: int) -> tuple[str, Run]:
-    evidence = f"(a) would mean {outage(variant)} questions; here {questions} lead to an answer"
-    return evidence, asked(questions, variant)
-
-
-def _kept_for_later(questions: int, variant: int) -> tuple[str, Run]:
-    would = f"(c) would mean that all {questions} are answered in the end; only the last one was"
-    return would, asked(questions, variant)
-
-
-def _pauses_alone(questions: int, variant: int) -> tuple[str, Run]:
+def against(questions: int, variant: int) -> Refuted:
     run = asked(questions, variant)
     first, second, *_ = (step.time / 1000 for step in run.journal if step.step == "ask")
-    would = f"(d) would mean that question 2 comes 0.5 s after the first; here it comes {second - first:g} s after it"
-    return would, run
+    every_second = f"(a) would mean {outage(variant)} questions; here {questions} lead to an answer"
+    kept = f"(c) would mean that all {questions} are answered in the end; only the last one was"
+    soon = "(d) would mean that question 2 comes 0.5 s after the first"
+    soon += f"; here it comes {second - first:g} s after it"
+    return {"a": (every_second, run), "c": (kept, run), "d": (soon, run)}
 
 
 # -- 01.2 and 01.3
@@ -141,7 +134,8 @@ EXERCISES = [
         ("a whole number of questions", range(1, 101)),
         lambda variant: {"outage": outage(variant)},
         enough,
-        {"a": _one_a_second, "b": None, "c": _kept_for_later, "d": _pauses_alone},
+        "b",
+        against,
         {
             "too few questions": (
                 "When is the last question asked, and when is accounts up again?",

@@ -1,11 +1,10 @@
 """Exercises of lesson 02: copies that an older event, published again, does not spoil."""
 
-from collections.abc import Callable
 from math import ceil
 
 from ..model import System
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_02_system as shop
@@ -142,17 +141,18 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
     return f"safe after {seconds:g} s, not after {shorter:g} s"
 
 
-def refuted(evidence: str) -> Callable:
-    """The evidence against a reason that would leave version 2 in the copy."""
-    return lambda seconds, variant: (evidence, corrected_after(0.3, variant))
-
-
-def _saving_takes_long(seconds: float, variant: int) -> tuple[str, Run]:
-    run = corrected_after(seconds, variant)
+def against(seconds: float, variant: int) -> Refuted:
+    run, spoiled = corrected_after(seconds, variant), corrected_after(0.3, variant)
     ends = (("customers", "publish"), ("shipping", "save"))
     begun, saved = (next(s.time for s in run.journal if (s.service, s.step) == end) for end in ends)
-    evidence = f"here an address is saved {saved - begun} ms after it was published"
-    return f"(c) would take {seconds:g} s; {evidence}", run
+    in_order = "the topic kept its order, and version 1 was published again after version 2"
+    slow = f"here an address is saved {saved - begun} ms after it was published"
+    kept = "(d) would keep version 2 in the copy; here version 1 was saved over it"
+    return {
+        "a": (in_order, spoiled),
+        "c": (f"(c) would take {seconds:g} s; {slow}", run),
+        "d": (kept, spoiled),
+    }
 
 
 ONE = explained(
@@ -161,12 +161,8 @@ ONE = explained(
     ("a number of seconds", (0, 60)),
     lambda variant: {"again": late(variant)},
     long_enough,
-    {
-        "a": refuted("the topic kept its order, and version 1 was published again after version 2"),
-        "b": None,
-        "c": _saving_takes_long,
-        "d": refuted("(d) would keep version 2 in the copy; here version 1 was saved over it"),
-    },
+    "b",
+    against,
     {
         "not long enough": (
             "Which event did shipping handle after version 2 in this run, and when was it published?",

@@ -1,11 +1,10 @@
 """Exercises of lesson 03: decide correctly, decide once, and find the day a fact became known."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 
 from ..errors import ConcurrencyError, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..store.event_store import EventStore
 from . import lesson_03_system as bank
 from .general import by_name
@@ -126,23 +125,14 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B}"
 
 
-def _against(sentence: str) -> Callable:
-    """The evidence against a reason, with a learner's days and amounts."""
+def against(number: int, variant: int) -> Refuted:
+    _, day, recorded, was, believed = corrected(variant)
+    eve, then = _day(recorded - timedelta(1)), _day(recorded)
+    at_once = f"(a) would make the report of {_day(day)} right, but it gives {believed}, not {was}"
+    changed = f"(c) would leave no trace of {believed}, but as of {eve} you still get it today"
+    later = f"(d) would make until={then}, as of {eve}, right, but that is wrong too"
+    return {"a": (at_once, None), "c": (changed, None), "d": (later, None)}
 
-    def evidence(number: int, variant: int) -> tuple[str, None]:
-        _, day, recorded, was, believed = corrected(variant)
-        days = {"day": _day(day), "eve": _day(recorded - timedelta(1)), "recorded": _day(recorded)}
-        return sentence.format(was=was, believed=believed, **days), None
-
-    return evidence
-
-
-REASONS = {
-    "a": _against("(a) would make the report of {day} right, but it gives {believed}, not {was}"),
-    "b": None,
-    "c": _against("(c) would leave no trace of {believed}, but as of {eve} you still get it today"),
-    "d": _against("(d) would make until={recorded}, as of {eve}, right, but that is wrong too"),
-}
 
 EXERCISES = [
     Exercise("03.1", "Decide on what there is", "command, ctx", RIGHTLY, HINTS, NAMES),
@@ -153,7 +143,8 @@ EXERCISES = [
         ("a day of the month, a whole number", range(1, 32)),
         which,
         known,
-        REASONS,
+        "b",
+        against,
         {
             "not yet known": (
                 "What does the report get wrong on that day, and what had been recorded by then?",

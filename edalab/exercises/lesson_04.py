@@ -1,11 +1,11 @@
 """Exercises of lesson 04: a table's checkpoint, and a projection that counts each entry once, in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..errors import Unanswered
 from ..model import Command
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_04_system as bank
@@ -160,24 +160,19 @@ def _off(run: Run, amounts: list[int]) -> str:
     )
 
 
-def _against(sentence: str, instead: Callable[[int, int], int]) -> Callable:
-    """The evidence against a reason: a run from the checkpoint that the reason suggests."""
+def against(checkpoint: int, variant: int) -> Refuted:
+    amounts, _ = entries(variant)
+    would = {  # the checkpoint that the reason suggests
+        "b": (checkpoint + 1, "(b) would make it {}, so that entry looks like an old one"),
+        "c": (len(amounts), "(c) would make it {}, so the last ones look like old ones"),
+        "d": (0, "(d) would let {} do as well, but here it doesn't"),
+    }
+    runs = {letter: restored(wrong, variant) for letter, (wrong, _) in would.items()}
+    return {
+        letter: (f"{sentence.format(wrong)}, and {_off(runs[letter], amounts)}", runs[letter])
+        for letter, (wrong, sentence) in would.items()
+    }
 
-    def evidence(checkpoint: int, variant: int) -> tuple[str, Run]:
-        amounts, _ = entries(variant)
-        wrong = instead(checkpoint, len(amounts))
-        run = restored(wrong, variant)
-        return f"{sentence.format(wrong)}, and {_off(run, amounts)}", run
-
-    return evidence
-
-
-REASONS = {
-    "a": None,
-    "b": _against("(b) would make it {}, so that entry looks like an old one", lambda n, _: n + 1),
-    "c": _against("(c) would make it {}, so the last ones look like old ones", lambda _, all: all),
-    "d": _against("(d) would let {} do as well, but here it doesn't", lambda *_: 0),
-}
 
 EXERCISES = [
     explained(
@@ -186,7 +181,8 @@ EXERCISES = [
         ("a position, a whole number", range(1001)),
         backup,
         goes_on,
-        REASONS,
+        "a",
+        against,
         {
             "applied twice": (
                 "Which entries are already in the backup's table, and which does this run add?",

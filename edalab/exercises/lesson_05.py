@@ -3,7 +3,7 @@
 from functools import partial
 
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_system as tea
@@ -155,26 +155,18 @@ def enough(attempts: int, variant: int) -> Anomaly | str:
     return f"with {attempts} attempts the order is shipped, and with {attempts - 1} it is a dead letter"
 
 
-def _published_at_once(attempts: int, variant: int) -> tuple[str, Run]:
-    run = unpublished(attempts, variant)
-    at = steps(run, "publish", service="payments")[0].time / 1000
-    evidence = f"here it tried to publish at {at:g} s, and that failed"
-    return f"(b) would let the first attempt publish nothing; {evidence}", run
-
-
-def _kept_by_the_broker(attempts: int, variant: int) -> tuple[str, Run]:
-    tried = f"here all {attempts - 1} attempts failed, and it never was"
-    run = unpublished(attempts - 1, variant)
-    return f"(c) would deliver it some time later; {tried}", run
-
-
-def _one_envelope(attempts: int, variant: int) -> tuple[str, Run]:
-    run = unpublished(attempts, variant)
-    first, *_ = [step.envelope for step in steps(run, "publish", service="payments")]
-    saved = (
-        f"here the outbox has one for {first.subject}, {first.id}, and each attempt tried that one"
-    )
-    return f"(d) would save {attempts} envelopes; {saved}", run
+def against(attempts: int, variant: int) -> Refuted:
+    run, fewer = unpublished(attempts, variant), unpublished(attempts - 1, variant)
+    first = steps(run, "publish", service="payments")[0]
+    one, at = f"{first.envelope.subject}, {first.envelope.id}", first.time / 1000
+    tried = f"here it tried to publish at {at:g} s, and that failed"
+    lost = f"here all {attempts - 1} attempts failed, and it never was"
+    saved = f"here the outbox has one for {one}, and each attempt tried that one"
+    return {
+        "b": (f"(b) would let the first attempt publish nothing; {tried}", run),
+        "c": (f"(c) would deliver it some time later; {lost}", fewer),
+        "d": (f"(d) would save {attempts} envelopes; {saved}", run),
+    }
 
 
 EXERCISES = [
@@ -185,7 +177,8 @@ EXERCISES = [
         ("a whole number of attempts", range(1, 101)),
         lambda variant: {"failures": failures(variant)},
         enough,
-        {"a": None, "b": _published_at_once, "c": _kept_by_the_broker, "d": _one_envelope},
+        "a",
+        against,
         {
             "paid, and never shipped": (
                 "How often did payments get the event of this order, and what happened the last time?",

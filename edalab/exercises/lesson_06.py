@@ -9,7 +9,7 @@ from functools import partial
 from ..model import System
 from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, Trial, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from .lesson_06_claims import coordinated, wrong_ends
@@ -118,23 +118,17 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
     return f"{seconds:g} s survives every late question and answer, and {shorter:g} s does not"
 
 
-def _lost_is_lost(seconds: float, variant: int) -> tuple[str, Run]:
-    run = delayed(seconds, variant, ["drop payments.reply.ChargePayment #1"])
-    return (
-        f"(b) would survive an answer that is lost; here {dict(wrong_ends(run))['never refunded']}",
-        run,
-    )
-
-
-def _nobody_takes_back(seconds: float, variant: int) -> tuple[str, Run]:
-    run = delayed(0.5, variant, ["delay payments.reply.ChargePayment #1"])
-    return f"(c) would leave no charge behind; here {dict(wrong_ends(run))['never refunded']}", run
-
-
-def _no_slower(seconds: float, variant: int) -> tuple[str, Run]:
-    run = delayed(60, variant)
-    evidence = f"with a time-out of 60 s, it ends at {run.journal[-1].time / 1000:g} s"
-    return f"(d) would make this order, to which nothing happens, slower; {evidence}", run
+def against(seconds: float, variant: int) -> Refuted:
+    lost = delayed(seconds, variant, ["drop payments.reply.ChargePayment #1"])
+    kept = delayed(0.5, variant, ["delay payments.reply.ChargePayment #1"])
+    slow = delayed(60, variant)
+    b, c = (dict(wrong_ends(run))["never refunded"] for run in (lost, kept))
+    end = f"with a time-out of 60 s, it ends at {slow.journal[-1].time / 1000:g} s"
+    return {
+        "b": (f"(b) would survive an answer that is lost; here {b}", lost),
+        "c": (f"(c) would leave no charge behind; here {c}", kept),
+        "d": (f"(d) would make this order, to which nothing happens, slower; {end}", slow),
+    }
 
 
 # -- 06.2 and 06.3
@@ -192,7 +186,8 @@ EXERCISES = [
         ("a number of seconds", (0.1, 10_000)),
         lambda variant: {"late": late(variant)},
         long_enough,
-        {"a": None, "b": _lost_is_lost, "c": _nobody_takes_back, "d": _no_slower},
+        "a",
+        against,
         {
             "not in steps of 0.1": (
                 "Which steps of 0.1 come before and after your number?",

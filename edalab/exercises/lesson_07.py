@@ -1,11 +1,10 @@
 """Exercises of lesson 07: a busy key, events that replace or add up, and a gap that may remain."""
 
-from collections.abc import Callable
 from zlib import crc32
 
 from ..model import System
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_07_system as shop
@@ -132,19 +131,17 @@ def long_enough(seconds: int, variant: int) -> Anomaly | str:
     return f"the last event is handled at {run.end / 1000:g} s"
 
 
-def refuted(evidence: str) -> Callable:
-    """The evidence of the night's run against a reason."""
-
-    def against(seconds: int, variant: int) -> tuple[str, Run]:
-        run, (events, each, many) = busy(variant), night(variant).values()
-        ready = dict.fromkeys(range(1, many + 1), 0) | {
-            s.replica: s.time for s in steps(run, "commit")
-        }
-        first, last = min(ready, key=lambda n: ready[n]), max(ready, key=lambda n: ready[n])
-        idle = f"web/{first} is ready at {ready[first] / 1000:g} s, web/{last} goes on without it"
-        return evidence.format(part=events * each / many, whole=events * each, idle=idle), run
-
-    return against
+def against(seconds: int, variant: int) -> Refuted:
+    run, (events, each, many) = busy(variant), night(variant).values()
+    ready = dict.fromkeys(range(1, many + 1), 0) | {s.replica: s.time for s in steps(run, "commit")}
+    first, last = min(ready, key=lambda n: ready[n]), max(ready, key=lambda n: ready[n])
+    idle = f"web/{first} is ready at {ready[first] / 1000:g} s, web/{last} goes on without it"
+    at_once = "here the replicas work at the same time"
+    return {
+        "a": (f"(a) would take {events * each / many:g} s; here {idle}", run),
+        "c": (idle, run),
+        "d": (f"(d) would take {events * each} s; {at_once}", run),
+    }
 
 
 ONE = explained(
@@ -153,12 +150,8 @@ ONE = explained(
     ("a number of seconds", range(1001)),
     night,
     long_enough,
-    {
-        "a": refuted("(a) would take {part:g} s; here {idle}"),
-        "b": None,
-        "c": refuted("{idle}"),
-        "d": refuted("(d) would take {whole} s; here the replicas work at the same time"),
-    },
+    "b",
+    against,
     {
         "too early": (
             "Which replica works longest in this run, and on which product?",

@@ -1,10 +1,8 @@
 """Exercises of lesson 08: the key of a wish, a provider that stores it, and an event per charge."""
 
-from collections.abc import Callable
-
 from ..errors import PublishFailed, Refused, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.explained import Refuted, explained
 from ..sim.run import Run
 from . import lesson_08_system as shop
 from .general import by_name
@@ -28,15 +26,13 @@ def counted(number: int, variant: int) -> Anomaly | str:
     return Anomaly(name, f"you say {number}, and in this run the provider charges {what}", run)
 
 
-def refuted(letter: str) -> Callable:
-    """The evidence against a key that does not name the wish."""
-
-    def evidence(_: int, variant: int) -> tuple[str, Run]:
-        times, run = charges_of(letter, variant)
-        orders = shop.one_morning(variant)["orders"]
-        return f"with ({letter}) the provider makes {times} charges for {orders} orders", run
-
-    return evidence
+def against(_: int, variant: int) -> Refuted:
+    orders, made = shop.one_morning(variant)["orders"], "with ({}) the provider makes {} charges"
+    tried = {letter: charges_of(letter, variant) for letter in "acd"}
+    return {
+        letter: (f"{made.format(letter, times)} for {orders} orders", run)
+        for letter, (times, run) in tried.items()
+    }
 
 
 ONE = explained(
@@ -45,7 +41,8 @@ ONE = explained(
     ("a number of charges, a whole number", range(1001)),
     shop.one_morning,
     counted,
-    {letter: None if letter == "b" else refuted(letter) for letter in "abcd"},
+    "b",
+    against,
     {
         "too few": (
             "Which messages of this morning have different ids, although they are about the same order?",

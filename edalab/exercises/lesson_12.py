@@ -4,14 +4,12 @@ from typing import Any
 
 from ..errors import Busy, Refused, Unanswered, shown
 from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import letter_in, number_in, of_returned
+from ..practice.explained import LETTERS, letter_in, number_in, of_returned
 from . import lesson_12_system as shop
 from .general import by_name
 from .lesson_12_claims import brought_back, dealt_with
 
 # -- 12.1
-
-REASONS = ["a", "b", "c", "d"]  # the third is right
 
 
 def four_values(returned: Any, name: str) -> tuple[int, float, float, str]:
@@ -23,7 +21,7 @@ def four_values(returned: Any, name: str) -> tuple[int, float, float, str]:
         raise ValueError(
             f"there are no {numbers[0]:g} workers; return a whole number from 1 to 1000"
         )
-    return int(numbers[0]), numbers[1], numbers[2], letter_in(returned[3], REASONS)
+    return int(numbers[0]), numbers[1], numbers[2], letter_in(returned[3], LETTERS)
 
 
 def calculated(values: tuple[int, float, float, str], variant: int) -> Anomaly | str:
