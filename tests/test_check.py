@@ -18,7 +18,7 @@ from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
 from edalab.practice.answer import Answer
 from edalab.practice.check import Result
-from edalab.practice.exercise import Anomaly, Exercise, explored
+from edalab.practice.exercise import Anomaly, Exercise, explored, hints_of
 from edalab.practice.explained import explained
 
 SCHEMA = (
@@ -494,6 +494,14 @@ def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
     assert len(tried["beside"].run.faults) == 2
     assert tried["alone"].endswith(f"every single fault, and under {again[0]}, in two timings")
     assert tried["never"] == tried["single"]  # what never happened is not said to have been tried
+
+
+def test_hints_are_three_lines_below_one_name_or_several():
+    three = ("Why?", "There.", "So.")
+    text = "\n    lost | lost, by itself\n        Why?\n        There.\n        So.\n    "
+    assert hints_of(text) == {"lost": three, "lost, by itself": three}
+    with pytest.raises(ValueError):
+        hints_of("lost\n  Why?\n  There.")
 
 
 def trial_of(judge, among=(0, 9)):

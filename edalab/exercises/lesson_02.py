@@ -3,7 +3,7 @@
 from math import ceil
 
 from ..model import System
-from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.exercise import Anomaly, Exercise, explored, hints_of
 from ..practice.explained import Refuted, explained
 from ..sim import simulate
 from ..sim.run import Run
@@ -12,77 +12,67 @@ from .general import sent, steps
 from .lesson_02_claims import follows
 from .lesson_02_system import AddressChanged, ChangeAddress, ContactChanged, Repeat
 
-HINTS = {
-    "a dead letter": (
-        "For which event does your function raise? Is it an old one, or one that comes before an older one?",
-        "Another attempt doesn't help. An old event stays old, and a version that comes late comes seconds after your last attempt.",
-        "Don't raise and don't wait for a version. Ignore what is out of date and use everything else at once, because each event carries a whole value.",
-    ),
-    "the copy does not follow": (
-        "Which event carried the value that the copy lacks, and what did your function do with it?",
-        "Is there a row to change? Go through your function by hand for two events of one customer, for two customers, and for versions 9 and 10.",
-        "Use every event that is newer than what you have noted about *its* customer, or about its field if it has one. The first one may find no row, and the one before may never have arrived.",
-    ),
-    "another value is wiped out": (
-        "The value was in the copy once. Which event removed it, and what was that event about?",
-        "Look at each statement that deletes or replaces. Which rows, and which columns, does it touch?",
-        "Change only what the event is about. `where customer = ?` picks the row, and `update ... set` leaves the other columns alone.",
-    ),
-    "an older event wins": (
-        "Follow the last arrow to shipping. How old is the event it carries, and what did the copy know by then?",
-        "The event carries its version. What does your function compare it with, and when did it note that?",
-        "Compare before you change anything. Unless event.version is higher than the version you noted, leave every row alone. Otherwise note the new version each time.",
-    ),
-    "forgotten in a crash": (
-        "What did your function know after shipping had restarted?",
-        "A crash empties `ctx.state`. The tables are still there afterwards.",
-        "Save event.version in a table, in the same transaction as the value, and read it there.",
-    ),
-    "a failed save is hidden": (
-        "An attempt to save this event failed. What did your function do then?",
-        "If your function catches the error and ends as usual, the topic takes the event as handled. It does not come again.",
-        "Let the error out. The topic delivers the event once more, and the second attempt saves it.",
-    ),
-    "noted too early": (
-        "Shipping began twice with this event. What was saved the first time, and why did the second time change nothing?",
-        "You noted the version, but the value was not saved yet.",
-        "Write or delete the value and note its version in one transaction, so that a crash keeps both or neither.",
-    ),
-}
-ADDRESS_HINTS = HINTS | {
-    "an address is not forgotten": (
-        "What did your function do with the last event of this customer, the one without an address?",
-        "If event.address is None and the event is newer, the row has to leave `addresses`. A row with an empty address is still a row.",
-        "Delete the row from `addresses`, and note the customer and event.version in `gone` in the same transaction.",
-    ),
-    "an address comes back": (
-        "When the old event arrives, what does your function compare its version with?",
-        "What did your function note when the customer left? A row in `addresses` can't tell you, because it is gone or was never there.",
-        "At each newer departure, save its event.version in `gone`, over an earlier one, even if there is no row to delete. Before you write an address, compare with the version there too.",
-    ),
-    "an old event changes gone": (
-        "Several old events arrive. What did the first one change in `gone`?",
-        "An old event has to leave both tables alone. Which statement of yours runs before you compare, or without comparing?",
-        "Find the newest version in both tables first. Unless event.version is higher, neither write nor delete anything.",
-    ),
-    "nobody comes back": (
-        "This customer left and then came back. What did your function find in `gone`?",
-        "A row in `gone` says at which version somebody left. Is the new event older than that?",
-        "Ignore an event about somebody who is gone only if its version is not higher than the one in `gone`.",
-    ),
-}
-CONTACT_HINTS = {
-    "a value in the wrong field": (
-        "Did an event bring this value? If so, which field is that event about?",
-        "Look at each column that your function writes. Where does its value come from if the event is about the other field?",
-        "Write the column that event.field names and no other. A field without a value stays null or empty.",
-    ),
-    "a late field is ignored": (
-        "This event came late, and your function ignored it. Had a newer event replaced its value?",
-        "An event carries one field only. If you have an event about the phone, do you no longer need an older one about the address?",
-        "Compare versions for each customer *and field*. An event is out of date only if you have a newer one about the same field.",
-    ),
-} | HINTS
+HINTS = hints_of("""
+a dead letter
+    For which event does your function raise? Is it an old one, or one that comes before an older one?
+    Another attempt doesn't help. An old event stays old, and a version that comes late comes seconds after your last attempt.
+    Don't raise and don't wait for a version. Ignore what is out of date and use everything else at once, because each event carries a whole value.
+the copy does not follow
+    Which event carried the value that the copy lacks, and what did your function do with it?
+    Is there a row to change? Go through your function by hand for two events of one customer, for two customers, and for versions 9 and 10.
+    Use every event that is newer than what you have noted about *its* customer, or about its field if it has one. The first one may find no row, and the one before may never have arrived.
+another value is wiped out
+    The value was in the copy once. Which event removed it, and what was that event about?
+    Look at each statement that deletes or replaces. Which rows, and which columns, does it touch?
+    Change only what the event is about. `where customer = ?` picks the row, and `update ... set` leaves the other columns alone.
+an older event wins
+    Follow the last arrow to shipping. How old is the event it carries, and what did the copy know by then?
+    The event carries its version. What does your function compare it with, and when did it note that?
+    Compare before you change anything. Unless event.version is higher than the version you noted, leave every row alone. Otherwise note the new version each time.
+forgotten in a crash
+    What did your function know after shipping had restarted?
+    A crash empties `ctx.state`. The tables are still there afterwards.
+    Save event.version in a table, in the same transaction as the value, and read it there.
+a failed save is hidden
+    An attempt to save this event failed. What did your function do then?
+    If your function catches the error and ends as usual, the topic takes the event as handled. It does not come again.
+    Let the error out. The topic delivers the event once more, and the second attempt saves it.
+noted too early
+    Shipping began twice with this event. What was saved the first time, and why did the second time change nothing?
+    You noted the version, but the value was not saved yet.
+    Write or delete the value and note its version in one transaction, so that a crash keeps both or neither.
+""")
+ADDRESS_HINTS = HINTS | hints_of("""
+an address is not forgotten
+    What did your function do with the last event of this customer, the one without an address?
+    If event.address is None and the event is newer, the row has to leave `addresses`. A row with an empty address is still a row.
+    Delete the row from `addresses`, and note the customer and event.version in `gone` in the same transaction.
+an address comes back
+    When the old event arrives, what does your function compare its version with?
+    What did your function note when the customer left? A row in `addresses` can't tell you, because it is gone or was never there.
+    At each newer departure, save its event.version in `gone`, over an earlier one, even if there is no row to delete. Before you write an address, compare with the version there too.
+an old event changes gone
+    Several old events arrive. What did the first one change in `gone`?
+    An old event has to leave both tables alone. Which statement of yours runs before you compare, or without comparing?
+    Find the newest version in both tables first. Unless event.version is higher, neither write nor delete anything.
+nobody comes back
+    This customer left and then came back. What did your function find in `gone`?
+    A row in `gone` says at which version somebody left. Is the new event older than that?
+    Ignore an event about somebody who is gone only if its version is not higher than the one in `gone`.
+""")
+CONTACT_HINTS = (
+    hints_of("""
+a value in the wrong field
+    Did an event bring this value? If so, which field is that event about?
+    Look at each column that your function writes. Where does its value come from if the event is about the other field?
+    Write the column that event.field names and no other. A field without a value stays null or empty.
+a late field is ignored
+    This event came late, and your function ignored it. Had a newer event replaced its value?
+    An event carries one field only. If you have an event about the phone, do you no longer need an older one about the address?
+    Compare versions for each customer *and field*. An event is out of date only if you have a newer one about the same field.
+""")
+    | HINTS
+)
 
 
 # -- 02.1
@@ -163,28 +153,24 @@ ONE = explained(
     long_enough,
     "b",
     against,
-    {
-        "not long enough": (
-            "Which event did shipping handle after version 2 in this run, and when was it published?",
-            "`customers` publishes version 1 twice. When does it do so the second time?",
-            "The second time is `again` seconds after the first command was handled. The correction has to be published after that.",
-        ),
-        "between two steps": (
-            "In which steps does the task count?",
-            "Your number has more than one digit after the decimal point.",
-            "Go up to the next tenth of a second if your number is long enough, and down if it is too long.",
-        ),
-        "longer than needed": (
-            "What happens if Ada corrects herself a tenth of a second sooner?",
-            "Go down in steps of 0.1 until version 1 comes after version 2.",
-            "The answer is the last pause before the first one that goes wrong.",
-        ),
-        "another reason": (
-            "Does this run agree with your reason?",
-            "Look at the arrows from customers to shipping. How many times does each version leave?",
-            "The topic keeps the order in which events reach it, and copy_address keeps what comes last. But the owner publishes an older event again, after a newer one.",
-        ),
-    },
+    hints_of("""
+        not long enough
+            Which event did shipping handle after version 2 in this run, and when was it published?
+            `customers` publishes version 1 twice. When does it do so the second time?
+            The second time is `again` seconds after the first command was handled. The correction has to be published after that.
+        between two steps
+            In which steps does the task count?
+            Your number has more than one digit after the decimal point.
+            Go up to the next tenth of a second if your number is long enough, and down if it is too long.
+        longer than needed
+            What happens if Ada corrects herself a tenth of a second sooner?
+            Go down in steps of 0.1 until version 1 comes after version 2.
+            The answer is the last pause before the first one that goes wrong.
+        another reason
+            Does this run agree with your reason?
+            Look at the arrows from customers to shipping. How many times does each version leave?
+            The topic keeps the order in which events reach it, and copy_address keeps what comes last. But the owner publishes an older event again, after a newer one.
+    """),
 )
 
 

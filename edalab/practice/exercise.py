@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 from ..claims.claim import Claim
@@ -70,6 +71,17 @@ class Exercise:
     @property
     def lesson(self) -> str:
         return self.id.partition(".")[0]
+
+
+def hints_of(text: str) -> dict[str, Hints]:
+    """The hints in a text by anomaly: its name, or names with " | " between them, and in the three
+    lines below it a question, a pointer and the idea."""
+    found: dict[str, Hints] = {}
+    lines = iter(dedent(text).strip().splitlines())
+    for names, question, pointer, idea in zip(lines, lines, lines, lines, strict=True):
+        three = question.strip(), pointer.strip(), idea.strip()
+        found |= dict.fromkeys(names.split(" | "), three)
+    return found
 
 
 def exercise(id: object) -> Exercise:
