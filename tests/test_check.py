@@ -504,7 +504,7 @@ def test_hints_are_three_lines_below_one_name_or_several():
         hints_of("lost\n  Why?\n  There.")
 
 
-def trial_of(judge, among=(0, 9)):
+def trial_of(judge, among=(0, 9, 0.5)):
     """The trial of an exercise that asks for a number and the letter of a reason, which is (a)."""
     no = dict.fromkeys("bcd", ("no", None))
     what = "a number", among

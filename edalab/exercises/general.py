@@ -145,6 +145,10 @@ no value and reason
     What does your function return, and what does its docstring ask for?
     You need a number in the unit that the task names, a comma, and the letter of a reason in quotes.
     End your function with `return number, "letter"`. If you write `return` inside a loop or an `if`, it may never be reached.
+between two steps
+    In which steps does the task count?
+    Your number has more digits after the decimal point than the task asks for. Which step comes before it, and which after?
+    Try both of these steps, and return the one that is right.
 not as asked for
     What does your function return, and what does its docstring ask for?
     You need one pair for each case in the question, in the order of the cases, also where nothing is wrong. A word of the docstring comes first, and then the letter of a reason.

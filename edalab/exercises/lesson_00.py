@@ -123,9 +123,7 @@ def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
     run = in_turn(seconds, variant)
     if seconds > 3:
         return Anomaly("not in seconds", f"{seconds:g} s is longer than Ada waits")
-    longer = floor(seconds * 100 + 1.001) / 100  # the next hundredth
-    if abs(longer - 0.01 - seconds) > 1e-6:
-        return Anomaly("not in hundredths", f"{seconds:g} s is between two hundredths of a second")
+    longer = round(seconds + 0.01, 2)
     if not answered(run):
         evidence = f"{3 * seconds:g} s of work one after the other, and Ada has given up by then"
         return Anomaly("too long", evidence, run)
@@ -165,7 +163,7 @@ EXERCISES = [
     explained(
         "00.1",
         "As long as Ada waits",
-        ("a number of seconds", (0, 3_000)),
+        ("a number of seconds", (0, 3_000, 0.01)),
         lambda variant: {"patience": patience(variant)},
         as_long_as_possible,
         "c",
@@ -187,7 +185,7 @@ EXERCISES = [
                 Which two things does the task ask for, and which of them comes first?
                 You write the number without quotes and the letter with them, as in `0.25, "a"`.
                 End your function with a line such as `return 0.25, "a"`.
-            not in hundredths
+            between two steps
                 How many digits does the task ask for after the decimal point?
                 Your number has more than two. Which way does the task tell you to round?
                 `int(seconds * 100) / 100` rounds down to hundredths.

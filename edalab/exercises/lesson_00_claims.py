@@ -115,8 +115,7 @@ def wrong_effects(run: Run) -> Mistakes:
         yield "something else is cancelled", "order-1 is gone, and nobody cancelled it"
     for order, _ in answers(run):
         for name in done(run, order) if order != first(run) else ():
-            what = f"{name} handled {order}, which does not exist"
-            yield "something else is cancelled", what
+            yield "something else is cancelled", f"{name} handled {order}, which does not exist"
     if first(run) in recorded and done(run, first(run)):
         yield "refunded though it stands", f"{first(run)} is refunded, and still on record"
 

@@ -91,8 +91,7 @@ def asked_in_vain(run: Run) -> Mistakes:
 
 def announced(run: Run) -> Mistakes:
     for step in steps(run, "publish", UserRegistered, service="mail"):
-        what = f"mail publishes {step.envelope.data} at {step.time / 1000:g} s"
-        yield "announced by mail", what
+        yield "announced by mail", f"mail publishes {step.envelope.data} at {step.time / 1000:g} s"
 
 
 def mistakes(run: Run) -> Mistakes:
@@ -144,5 +143,4 @@ def without_a_pause(run: Run) -> Mistakes:
         elif step.step == "timeout":
             silent[cause] = step.time
         elif step.step == "ask" and (waited := step.time - silent.get(cause, -500)) < 500:
-            what = f"mail asked again at {at:g} s, {waited / 1000:g} s after a time-out"
-            yield "no pause", what
+            yield "no pause", f"mail asked again at {at:g} s, {waited / 1000:g} s after a time-out"

@@ -55,8 +55,7 @@ def wrong_decisions(run) -> Mistakes:
             cause = f"because of {command}" if command else "which no command asked for"
             yield "not what was asked", f"{fact.summary} in {fact.stream}, {cause}"
     for fact in unchecked(run, "MoneyWithdrawn"):
-        what = f"{fact.summary} in {fact.stream}, but fraud had not agreed"
-        yield "paid unchecked", what
+        yield "paid unchecked", f"{fact.summary} in {fact.stream}, but fraud had not agreed"
     for_silence = late & {fact.causation for fact in unchecked(run, "WithdrawalRefused")}
     for fact, before in replayed(run):
         what = f"{fact.summary}, with {before} in {fact.stream}"

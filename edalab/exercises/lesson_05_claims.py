@@ -34,8 +34,7 @@ def wrong_books(run) -> Mistakes:
     for order, amount in run.rows("payments", "select order_id, amount from charges"):
         cost = known[order].total if order in known else "nothing"
         if amount != cost:
-            what = f"{amount} is charged for {order}, which costs {cost}"
-            yield "the books do not balance", what
+            yield "the books do not balance", f"{amount} is charged for {order}, which costs {cost}"
         if order in known:
             should[known[order].customer] -= known[order].total
     for save in steps(run, "save", service="payments"):
@@ -44,8 +43,7 @@ def wrong_books(run) -> Mistakes:
     has = money(run)
     for who, amount in should.items():
         if has.get(who) != amount:
-            what = f"{who} has {has.get(who)} and should have {amount}"
-            yield "the books do not balance", what
+            yield "the books do not balance", f"{who} has {has.get(who)} and should have {amount}"
     for order, data in known.items():
         if data.total <= money(run.at(0))[data.customer] and order not in paid:
             what = f"there was enough money for {order}, but it was refused"
@@ -111,8 +109,7 @@ def wrong_ends(run) -> Mistakes:
                 yield "shipped unpaid", what
     for order in paid:
         if order not in sent:
-            evidence = f"{order} is charged, and shipping never heard of it"
-            yield "paid, and never shipped", evidence
+            yield "paid, and never shipped", f"{order} is charged, and shipping never heard of it"
 
 
 def shipped_twice(run) -> Mistakes:

@@ -43,15 +43,14 @@ UNFIT = {  # a step, its undo, and whether the order is shipped: the mistake
 
 def wrong_ends(run) -> Mistakes:
     """Orders without an end, and those that are partly done, or announced wrongly."""
+    ended = ends(run)
     for order, done in steps_of(run).items():
-        end, shipped = ends(run).get(order), "ShipOrder" in done
+        end, shipped = ended.get(order), "ShipOrder" in done
         if not end:
             yield "never ends", f"{order} has no end; done: {', '.join(done) or 'nothing'}"
         elif shipped != (end == "OrderCompleted"):
-            what = (
-                f"{order} {'is' if shipped else 'is not'} shipped, and the coordinator says {end}"
-            )
-            yield "another end is announced", what
+            really = "is shipped" if shipped else "is not shipped"
+            yield "another end is announced", f"{order} {really}, and the coordinator says {end}"
         for (step, undo, if_shipped), (name, wrong) in UNFIT.items():
             if shipped == if_shipped != (step in done and undo not in done):
                 yield name, f"{order} {wrong}"
@@ -64,8 +63,7 @@ def wrong_steps(run) -> Mistakes:
         done = dict.fromkeys(step for step, answer in log if answer == "done")
         at = {step: place for place, step in enumerate(done)}
         if at.get("ChargePayment", 9) < at.get("ReserveInventory", 0):
-            what = f"{order}: the money was taken before the tea was set aside"
-            yield "in another order", what
+            yield "in another order", f"{order}: the money was taken before the tea was set aside"
         elif at.get("ReleaseInventory", 9) < at.get("RefundPayment", 0):
             yield "in another order", f"{order}: the tea went back before the money"
         last = dict(log)  # the last answer settles a doubt

@@ -145,8 +145,7 @@ def in_one_share(run: Run) -> Mistakes:
                 yield "kept and moved" if moved else "sold without a share", f"{what} {most}"
             told.add(name)
         elif name in told:
-            why = f"{name} was sold, and refused when it came again"
-            yield "an order that comes again", why
+            yield "an order that comes again", f"{name} was sold, and refused when it came again"
         elif pieces <= least and not name.startswith(shops.LAST):
             yield "refused with pieces enough", f"{what} {least}"
     answered = {

@@ -20,7 +20,7 @@ LETTERS = ["a", "b", "c", "d"]
 def explained(
     id: str,
     title: str,
-    value: tuple[str, range | tuple[float, float]],
+    value: tuple[str, range | tuple[float, float, float]],
     figures: Callable[[int], dict[str, Any]],
     judge: Judge,
     right: str,
@@ -29,7 +29,7 @@ def explained(
 ) -> Exercise:
     """An exercise that asks for a value and the letter of a reason.
 
-    `value` describes the value and gives its range. `figures(variant)` returns the figures in the
+    `value` describes the value and gives its range, as a range or as (least, most, step). `figures(variant)` returns the figures in the
     question. `judge(value, variant)` tries the value in runs. `right` is the letter of the right
     reason. `against(value, variant)`, for a value found correct, returns the evidence against each
     of the others by letter, and a run that shows it.
@@ -43,6 +43,9 @@ def explained(
 
     def judged(said: tuple[float, str], variant: int) -> Anomaly | str:
         number, letter = said
+        step = 1 if isinstance(among, range) else among[2]
+        if abs(number - round(number / step) * step) > 1e-6:
+            return Anomaly("between two steps", f"{number:g} is between two steps of {step:g}")
         verdict = judge(number, variant)
         if isinstance(verdict, str) and letter != right:
             return Anomaly("another reason", *against(number, variant)[letter])
@@ -92,13 +95,14 @@ def of_returned(read: Callable[[Any, str], Any], anomaly: str, judge: Judge) -> 
     return trial
 
 
-def number_in(value: Any, what: str, among: range | tuple[float, float]) -> float:
+def number_in(value: Any, what: str, among: range | tuple[float, ...]) -> float:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
         raise ValueError(f"the value is {shown(value)}, which is not a number")
     number = float(value)
     fits = number in among if isinstance(among, range) else among[0] <= number <= among[1]
     if not fits:
-        raise ValueError(f"the value is {number:g}; it is {what} from {among[0]} to {among[-1]}")
+        most = among[-1] if isinstance(among, range) else among[1]
+        raise ValueError(f"the value is {number:g}; it is {what} from {among[0]} to {most}")
     return int(number) if isinstance(among, range) else number
 
 
