@@ -26,17 +26,22 @@ def mixed(things: Iterable, variant: int) -> list:
     return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
 
 
-def sent(*story: Command | float, pause: float = 0.0) -> Callable:
-    """A workload that sends commands, with a pause in seconds after each. A number is a pause, too."""
+def sent(*story: Message | float, pause: float = 0.0) -> Callable:
+    """A workload that sends commands and publishes events, with a pause in seconds after each. A
+    number is a pause, too."""
 
     async def people(ctx):
         for each in story:
-            if isinstance(each, Command):
-                await ctx.send(each)
-            if seconds := pause if isinstance(each, Command) else each:
+            if isinstance(each, Message):
+                await (ctx.send if isinstance(each, Command) else ctx.publish)(each)
+            if seconds := pause if isinstance(each, Message) else each:
                 await ctx.sleep(seconds)
 
     return people
+
+
+def heard(event) -> None:
+    """Do nothing: pictures show which event arrived, and when."""
 
 
 async def until_answered(ctx, *questions) -> list:

@@ -7,6 +7,7 @@ from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_01_claims as claims
 from . import lesson_01_system as shop
+from .general import sent
 
 HINTS = hints_of("""
 given up
@@ -80,9 +81,7 @@ def asked(questions: int, variant: int) -> Run:
         with ctx.database as db:
             db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
 
-    async def ada(ctx):
-        await ctx.send(shop.RegisterUser(userId="ada", email="ada@home"))
-
+    ada = sent(shop.RegisterUser(userId="ada", email="ada@home"))
     down_for = [f"crash accounts.handle.GetUser #1 for {outage(variant)} s"]
     return simulate(shop.shop(write, max_attempts=1), ada, faults=down_for)
 

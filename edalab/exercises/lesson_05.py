@@ -7,7 +7,7 @@ from ..practice.explained import Refuted, explained
 from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_system as tea
-from .general import by_name, steps
+from .general import by_name, sent, steps
 from .lesson_05_claims import settled, wrong_ends
 
 HINTS = hints_of("""
@@ -116,11 +116,7 @@ def unpublished(attempts: int, variant: int) -> Run:
     shop, _ = tea.shop_of(tea.through_the_outbox(tea.charge_or_refuse), variant, attempts)
     rich, _ = tea.people_of(variant)
     order = next(order for order in tea.orders_of(variant) if order.customer == rich)
-
-    async def one_order(ctx):
-        await ctx.publish(order)
-
-    return simulate(shop, one_order, faults=faults)
+    return simulate(shop, sent(order), faults=faults)
 
 
 def enough(attempts: int, variant: int) -> Anomaly | str:

@@ -12,8 +12,9 @@ from ..practice.exercise import Anomaly, Exercise, Trial, explored, hints_of
 from ..practice.explained import Refuted, explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
+from .general import sent
 from .lesson_06_claims import coordinated, wrong_ends
-from .lesson_06_system import NAMES, in_memory, led_by, orders_of, placed, shop_of
+from .lesson_06_system import NAMES, in_memory, led_by, orders_of, shop_of
 
 HINTS = hints_of("""
 never ends
@@ -74,7 +75,7 @@ def late(variant: int) -> float:
 def delayed(seconds: float, variant: int, faults: Sequence = ()) -> Run:
     """A run of the lesson's first coordinator with this time-out. Nobody refuses the order."""
     shop = shop_of(partial(in_memory, timeout=seconds))
-    return simulate(shop, partial(placed, order=orders_of(variant)[0]), faults=list(faults))
+    return simulate(shop, sent(orders_of(variant)[0]), faults=list(faults))
 
 
 def left_by_a_late_message(seconds: float, variant: int) -> Anomaly | None:
@@ -119,7 +120,7 @@ def _asked(shows_doubt: bool, **faults) -> Trial:
     def trial(answer: Answer, variant: int) -> Anomaly | str:
         def build(next_step: Callable, variant: int) -> tuple[System, list[Callable]]:
             by = partial(led_by, next_step=next_step, shows_doubt=shows_doubt, answered=answered)
-            return shop_of(by), [partial(placed, order=order) for order in orders_of(variant)]
+            return shop_of(by), [*map(sent, orders_of(variant))]
 
         answered: dict[tuple, str] = {}
         judged = explored(build, coordinated, HINTS, **faults)(answer, variant)
