@@ -56,6 +56,13 @@ def test_at_the_end_it_shows_all_that_happened():
     assert {arrow.kind for arrow in whole.scene.arrows} == {a.kind for a in end.scene.arrows}
 
 
+def test_what_is_at_work_has_a_thick_frame_which_is_not_called_an_edge_as_arrows_are_thick_too():
+    picture = flow(simulate(shop(), customers(3)), at=0.045)
+    assert "busy" in kinds(picture).values()
+    said = " ".join(words(picture, "caption"))
+    assert "thick frame: at work" in said and "edge" not in said
+
+
 def test_at_the_beginning_nothing_has_passed():
     picture = flow(simulate(shop(), customers(3)), at=0)
     assert words(picture, "count") == ["×1"]

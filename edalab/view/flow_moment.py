@@ -81,7 +81,7 @@ class FlowMoments:
             "diamond: again": any(flight.again for flight in flights),
             "struck ring: lost": any(flight.stopped for flight in flights),
             "small box: partition or queue, with how many wait": self._moments.places,
-            "thick edge: at work": True,
+            "thick frame: at work": True,
         }
         outages = dict.fromkeys(_OUTAGE_LEGEND[one.kind] for one in self._moments.outages)
         return [*(words for words, there in seen.items() if there), *outages]
