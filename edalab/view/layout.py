@@ -57,7 +57,7 @@ class Layout:
         beside: Sequence[Drawn] = (),
     ):
         self.drawn, self.scene, self.services, self.window = drawn, scene, services, drawn.window
-        self.names = [shorten(name, 130, 13, True) for name in services]
+        self.names = [shorten(name, max(130, scene.width // 5), 13, True) for name in services]
         widest = max([text_width(name, 13, True) for name in self.names], default=40)
         self.left, self.right = widest + 36, scene.width - 12
         self.placer = LabelPlacer(scene, (self.left + 4, 0, self.right - 5, 10**6), _LINE)
