@@ -29,10 +29,10 @@ def explained(
 ) -> Exercise:
     """An exercise that asks for a value and the letter of a reason.
 
-    `value` describes the value and gives its range, as a range or as (least, most, step). `figures(variant)` returns the figures in the
-    question. `judge(value, variant)` tries the value in runs. `right` is the letter of the right
-    reason. `against(value, variant)`, for a value found correct, returns the evidence against each
-    of the others by letter, and a run that shows it.
+    `value` describes the value and gives its range, or the least, the most and the step.
+    `figures(variant)` returns the figures in the question. `judge(value, variant)` tries the value
+    in runs. `right` is the letter of the right reason. `against(value, variant)`, for a value found
+    correct, returns the evidence against each of the others by letter, and a run that shows it.
     """
     what, among = value
 
@@ -43,7 +43,7 @@ def explained(
 
     def judged(said: tuple[float, str], variant: int) -> Anomaly | str:
         number, letter = said
-        step = 1 if isinstance(among, range) else among[2]
+        step = among.step if isinstance(among, range) else among[2]
         if abs(number - round(number / step) * step) > 1e-6:
             return Anomaly("between two steps", f"{number:g} is between two steps of {step:g}")
         verdict = judge(number, variant)
