@@ -27,7 +27,8 @@ def money(run) -> dict[str, int]:
 
 
 def wrong_books(run) -> Mistakes:
-    known, paid, should = orders(run), charged(run), money(run.at(0))
+    known, paid, had = orders(run), charged(run), money(run.at(0))
+    should = dict(had)
     for order, n in paid.items():
         if n > 1:
             yield "charged twice", f"{order} is charged {n} times"
@@ -45,7 +46,7 @@ def wrong_books(run) -> Mistakes:
         if has.get(who) != amount:
             yield "the books do not balance", f"{who} has {has.get(who)} and should have {amount}"
     for order, data in known.items():
-        if data.total <= money(run.at(0))[data.customer] and order not in paid:
+        if data.total <= had[data.customer] and order not in paid:
             what = f"there was enough money for {order}, but it was refused"
             yield "refused with money enough", what
 
