@@ -81,7 +81,7 @@ class FlowMoments:
             "diamond: again": any(flight.again for flight in flights),
             "struck ring: lost": any(flight.stopped for flight in flights),
             "small box: partition or queue, with how many wait": self._moments.places,
-            "thick edge: at work": True,
+            "thick frame: at work": True,
         }
         outages = dict.fromkeys(_OUTAGE_LEGEND[one.kind] for one in self._moments.outages)
         return [*(words for words, there in seen.items() if there), *outages]
@@ -95,7 +95,8 @@ class FlowMoments:
             edge = edges.get(whole[:2], whole)
             used = edge.count or whole.source in asked
             kind = edge.kind if used else "not yet"
-            scene.arrows.append(replace(arrow, kind=kind, tip=edge.tip))
+            width = arrow.width and self._chart.arrow_width(edge.count)
+            scene.arrows.append(replace(arrow, kind=kind, tip=edge.tip, width=width))
             for label, text in zip(labels, edge.lines if used else (), strict=False):
                 kind = edge.label_kind
                 scene.labels.append(replace(label, text=text, kind=kind, tip=edge.tip))
