@@ -99,7 +99,7 @@ a version is used twice
 cannot be written
     Which fields does your class need, and where should `orders` take them from?
     `orders` knows an order's `order_id`, its `total` in euros and its `cents`. It fills in those of the three that your class has.
-    Use no fields but `order_id: str`, `total: float` and `cents: int`.
+    The only fields are `order_id: str`, `total: float` and `cents: int`.
 """)
 SORT = paired(8, (FIRST, REASONS), sort_changes)
 EXERCISES = [

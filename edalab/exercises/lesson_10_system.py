@@ -139,7 +139,7 @@ def tried(edit: Edit, variant: int, backward: bool) -> str:
     for order in orders:
         cents = owed(edit, written, order)
         if order.order_id not in billed:
-            why = str(run.failures[0].error).rpartition(": ")[2]
+            why = str(run.failures[0].error).split(": ", 2)[2]
             return f"billing cannot read {order!r}: {why}"
         if billed[order.order_id] != cents:
             return f"{order.order_id} is billed {billed[order.order_id]:,} cents, not {cents:,}"

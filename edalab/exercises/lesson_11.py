@@ -30,7 +30,7 @@ DECIDE_HINTS = hints_of("""
 a false alarm
     What happens in this case after the restart?
     A message that isn't acknowledged comes again after five seconds. The relay looks at the outbox every second. What is missing is made up for then.
-    Write the lines down that ran before the crash. Then go on with what runs after the restart, and count orders and events.
+    Write down the lines that ran before the crash. Then go on with what runs after the restart, and count orders and events.
 an anomaly is missed
     Which lines ran before the crash, and what runs after the restart?
     After `ack` nobody sends the message again. `look` ends the handler if the order is saved. A `publish` that ran can't be taken back, also inside a transaction.

@@ -69,8 +69,8 @@ another line
     One worker answers 1 / service questions in a second. What arrives beyond what all workers answer stays in line. Use the workers that the provider has, from the figures.
     The line grows by arrivals - workers / service in each second, so multiply that by the seconds that the rush lasts.
 another wait
-    How many of these workers take from the line, and how often does one of them get free?
-    All workers serve one line. With w workers one gets free w times in the time that an answer takes. Use the workers of the figures. We ask for the wait until a worker begins, so your own answer doesn't count.
+    How many of these workers take from the line, and how often is one of them done with an order?
+    All workers serve one line. In the time that an answer takes, w workers answer w questions. Use the workers of the figures. We ask for the wait until a worker begins, so your own answer doesn't count.
     Divide the 20 by what all workers answer in a second, which is workers / service.
 another reason
     What does the evidence say about the reason that you chose?
@@ -152,7 +152,7 @@ all at once
     Your handler has one letter after the other, so a sleep in it holds the next ones back.
     Sleep half a second after each order that you send back.
 asks too often
-    How many questions a second does a provider get that is ill?
+    How many questions a second does a provider get that is in trouble?
     It doesn't become well sooner if you ask more often. Does your loop sleep between two questions?
     Sleep a second between two questions about its health.
 sent back twice
