@@ -30,4 +30,4 @@ def milliseconds(seconds: float, what: str) -> int:
 
 def varied(base: int, dice: Random) -> int:
     """A random latency from half to three times `base`, so that races show."""
-    return max(1, round(base * dice.uniform(0.5, 3)))
+    return round(base * (0.5 + 2.5 * dice.random()))
