@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import Service, System, message_types
@@ -81,7 +80,7 @@ class Plan:
         self.by_point: dict[Point, dict[int, list[Fault]]] = {}  # by point and nth
         self.rates: list[Faults] = []
         self.timed: list[AtTime | Deploy] = []
-        self.visits = cache(self._visits)
+        self.visits: dict[Point, Visits | None] = {}
         self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
@@ -132,7 +131,10 @@ class Plan:
         """Count a visit to a point. Returns the fault that strikes at this visit, or None.
 
         ineffective: whether the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
-        visits = self.visits(point)
+        try:
+            visits = self.visits[point]
+        except KeyError:
+            visits = self.visits[point] = self._visits(point)
         if visits is None:
             return None
         visits.number = nth = visits.number + 1
