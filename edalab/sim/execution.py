@@ -46,7 +46,6 @@ class Execution:
     # None until the message is handed over and handled, and for the workload:
     attempt: int = None  # pyrefly: ignore[bad-assignment]  # from 1
     offset: int = None  # pyrefly: ignore[bad-assignment]  # of the message in its partition
-    deadline: Any = None  # a Timer, after which the group evicts its replica
     lease: int | None = None  # of a tick with a lease: the fencing token
     item: "Item" = None  # pyrefly: ignore[bad-assignment]  # of a work queue
     handler: Any = None  # a Handler or a Tick
@@ -66,6 +65,7 @@ class Execution:
         self.transaction: Transaction | None = None
         self.unawaited: Call | None = None
         self.unconfirmed: int | None = None  # there were none
+        self.deadline: Any = None  # a Timer, after which the group evicts its replica
 
     # -- from its beginning to its end
 
