@@ -496,5 +496,5 @@ def check_faults(run, given: list):
                     impossible = (do == "crash" and row.service == "client") or kept
                     away = row.fault in ("cut", "fenced") or row.detail == "cut off"
                     vain = away and do != "crash"
-                    if rates.strikes(run.seed, point, do, nth) and not impossible and not vain:
+                    if rates.chance(run.seed, point, do)(nth) and not impossible and not vain:
                         assert order.index(row.fault) <= order.index(do), (point, nth, do, row)

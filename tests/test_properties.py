@@ -233,16 +233,16 @@ def test_what_strikes_at_a_lower_rate_strikes_at_a_higher_one(name, one, other, 
     low, high = (Faults(**{name: rate}) for rate in sorted((one, other)))
     action = "lose" if name == "drop" and step in ("commit", "ack") else name
     point = "anna", step, "Sown"
-    assert not low.strikes(seed, point, action, nth) or high.strikes(seed, point, action, nth)
+    assert not low.chance(seed, point, action)(nth) or high.chance(seed, point, action)(nth)
 
 
 def test_a_rate_is_the_share_of_points_that_it_strikes():
     points = [("anna", "handle", f"Sown{n}") for n in range(20)]
     struck = sum(
-        Faults(fail=0.3).strikes(1, point, "fail", nth) for point in points for nth in range(1, 501)
+        Faults(fail=0.3).chance(1, point, "fail")(nth) for point in points for nth in range(1, 501)
     )
     assert 0.28 < struck / 10_000 < 0.32
-    assert all(Faults(fail=1).strikes(1, point, "fail", 1) for point in points)
+    assert all(Faults(fail=1).chance(1, point, "fail")(1) for point in points)
 
 
 @often

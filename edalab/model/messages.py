@@ -276,7 +276,7 @@ def key_of(message: Message, field: str | None) -> str | None:
     """The value of a message's key field in JSON, as text; None if it has no key field, or if the value is null."""
     if field is None or (value := getattr(message, field)) is None:
         return None
-    if message.__plain__ and value.__class__ in (str, int):
+    if type(value) in (str, int) and message.__plain__:
         return str(value)
     data: Any = message.model_dump(mode="json", include={field})
     value = data.get(field) if isinstance(data, dict) else data  # of a class with a serializer

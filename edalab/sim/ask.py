@@ -1,6 +1,5 @@
 """Questions: each goes to a live replica of the service that answers it, and the answer returns to the asker."""
 
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -20,25 +19,21 @@ class Ask(Call):
     """The call of `ctx.ask`: a question goes to a live replica, and its answer returns, or the asker gives up after
     its time-out. Answers run in parallel with other work, as in a server."""
 
-    __slots__ = ("question", "timeout", "envelope", "handler", "open", "timer")
+    __slots__ = ("timeout", "envelope", "handler", "open", "timer")
     publishes = False  # what the handler returns is the answer
     partition = None
 
     def __init__(self, execution, question, timeout: int):
-        super().__init__(execution)
-        self.question = question
+        super().__init__(execution, question)
         self.timeout = timeout
 
-    def _waiting(self) -> Iterator:
-        return (yield self)
-
     def begin(self) -> None:
-        execution, type_name = self.execution, self.question.__wire__
+        execution, question = self.execution, self.argument
         world = execution.world
-        self.handler = world.answerer(type(self.question))
-        self.envelope = world.mint(execution, self.question, self.handler.service)
+        self.handler = world.answerer(type(question))
+        self.envelope = world.mint(execution, question, self.handler.service)
         self.open = True
-        fault = execution.fault_at("ask", type_name)
+        fault = execution.fault_at("ask", question.__wire__)
         does = action_of(fault, *_ACTIONS)
         world.record_step("ask", execution.replica.actor, self.envelope, fault=does)
         if does == "crash":
@@ -127,7 +122,7 @@ class Ask(Call):
             execution.resume(Unanswered(service, self.envelope.type, self.timeout / 1000))
 
     def __repr__(self) -> str:
-        return f"ctx.ask({type(self.question).__name__}(...))"
+        return f"ctx.ask({type(self.argument).__name__}(...))"
 
 
 def _wire_answer(execution, answer: Any) -> tuple[Any, str]:

@@ -18,13 +18,13 @@ class Killed(BaseException):
 class Call:
     """An operation that takes time. A method of the context makes it, and it begins when it is awaited."""
 
-    __slots__ = ("execution", "earlier")
+    __slots__ = ("execution", "argument", "earlier")
     waits = True  # must not be awaited inside a transaction
 
-    def __init__(self, execution):
+    def __init__(self, execution, argument: Any = None):
         if execution.dead:
             execution.check_alive()
-        self.execution = execution
+        self.execution, self.argument = execution, argument
         self.earlier = earlier = execution.unawaited
         execution.unawaited = self
         if earlier is not None:
@@ -38,13 +38,13 @@ class Call:
         execution = self.execution
         if execution.dead:
             execution.check_alive()
-            return iter((None,))
+            return (yield)
         if execution.unawaited is self:
             execution.unawaited = self.earlier
         else:
             self._forget()
         if execution.transaction is None:
-            return self._waiting()
+            return (yield self)  # to `Execution.resume`, which begins this call
         if self.waits:
             raise execution.refuse(
                 f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first"
@@ -53,11 +53,6 @@ class Call:
         if len(world.record) > world.budget.values:  # the run's loop does not check this action
             world.budget.look()
         self.begin()
-        return iter(())
-
-    def _waiting(self) -> Iterator:
-        """The iterator of an await. It yields this call to `Execution.resume`, which begins it."""
-        return iter((self,))
 
     def _forget(self) -> None:
         """Remove this call from those that nobody awaits."""
@@ -72,17 +67,15 @@ class Call:
 
 
 class Sleep(Call):
-    """The call of `ctx.sleep`."""
+    """The call of `ctx.sleep`, for so many milliseconds."""
 
-    __slots__ = ("milliseconds",)
-
-    def __init__(self, execution, milliseconds: int):
-        Call.__init__(self, execution)
-        self.milliseconds = milliseconds
+    __slots__ = ()
 
     def begin(self) -> None:
-        world, resume = self.execution.world, self.execution.resume
-        heappush(world.agenda, (world.now + self.milliseconds, next(world.number), resume, None))
+        execution, world = self.execution, self.execution.world
+        heappush(
+            world.agenda, (world.now + self.argument, next(world.number), execution.resume, None)
+        )
 
     def __repr__(self) -> str:
         return "ctx.sleep(...)"
@@ -107,30 +100,26 @@ class InProgress(Call):
 class All(Call):
     """The call of `ctx.all`: several calls at once. It returns answers or exceptions in the order of the calls."""
 
-    __slots__ = ("calls", "answers", "missing")
+    __slots__ = ("answers", "missing")
 
     def __init__(self, execution, calls: tuple):
-        super().__init__(execution)
+        super().__init__(execution, calls)
         for call in calls:
             call._forget()
-        self.calls = calls
-
-    def _waiting(self) -> Iterator:
-        return (yield self)
 
     def begin(self) -> None:
-        execution = self.execution
-        self.answers, self.missing = [None] * len(self.calls), len(self.calls)
-        if not self.calls:
+        execution, calls = self.execution, self.argument
+        self.answers, self.missing = [None] * len(calls), len(calls)
+        if not calls:
             execution.world.schedule(execution.world.now, execution.resume, [])
-        for place, call in enumerate(self.calls):
+        for place, call in enumerate(calls):
             if execution.dead:  # a fault at an earlier one crashed the replica
                 return
             call.execution = Branch(self, place)
             call.begin()
 
     def __repr__(self) -> str:
-        return f"ctx.all({', '.join(map(repr, self.calls))})"
+        return f"ctx.all({', '.join(map(repr, self.argument))})"
 
 
 class Branch:
@@ -155,18 +144,14 @@ class Publish(Call):
 
     The handler does not wait inside a transaction, or for a topic that does not confirm."""
 
-    __slots__ = ("message", "envelope", "channel", "confirm")
+    __slots__ = ("envelope", "channel", "confirm")
     waits = False
     after, wait = 0, True
     detail: str | None = None
 
-    def __init__(self, execution, message):
-        Call.__init__(self, execution)
-        self.message = message
-
     def begin(self) -> None:
-        execution, message = self.execution, self.message
-        channel = execution.world.channel_of(message.__class__)
+        execution, message = self.execution, self.argument
+        channel = execution.world.channel_of(type(message))
         self._send_off(channel, execution.world.mint(execution, message, channel.name))
 
     def _send_off(self, channel, envelope: Envelope) -> None:
@@ -272,7 +257,7 @@ class Publish(Call):
         world.schedule(world.now + milliseconds, action, argument)
 
     def __repr__(self) -> str:
-        data = self.message.data if isinstance(self.message, Envelope) else self.message
+        data = self.argument.data if isinstance(self.argument, Envelope) else self.argument
         return (
             f"ctx.{'send' if isinstance(data, Command) else 'publish'}({type(data).__name__}(...))"
         )
@@ -290,8 +275,8 @@ class PublishAs(Publish):
         self.after, self.wait, self.expires = after, wait, expires
 
     def begin(self) -> None:
-        if isinstance(self.message, Envelope):
-            self._send_off(*self._sent_on(self.message))
+        if isinstance(self.argument, Envelope):
+            self._send_off(*self._sent_on(self.argument))
         else:
             super().begin()
 

@@ -19,8 +19,8 @@ _LONGEST = 1e9  # seconds: some thirty years
 
 def milliseconds(seconds: float, what: str) -> int:
     """Seconds as whole milliseconds. Raises Misuse, naming `what`, for anything but a number from 0 to 1e9."""
-    if seconds.__class__ is float and 0 <= seconds <= _LONGEST:  # most often
-        return round(seconds * 1000)
+    if type(seconds) is float and 0.0 <= seconds <= _LONGEST:  # most often
+        return round(seconds * 1000.0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:
         raise Misuse(f"{what} takes seconds, a number, not {shown(seconds)}")
     if not 0 <= seconds <= _LONGEST:
@@ -30,4 +30,4 @@ def milliseconds(seconds: float, what: str) -> int:
 
 def varied(base: int, dice: Random) -> int:
     """A random latency from half to three times `base`, so that races show."""
-    return max(1, round(base * dice.uniform(0.5, 3)))
+    return round(base * (0.5 + 2.5 * dice.random()))

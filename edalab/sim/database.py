@@ -226,9 +226,10 @@ class Transaction:
             raise execution.refuse(f"calls database.{method} outside a transaction; {around}")
         if not isinstance(sql, str):
             raise TypeError(f"{method} takes SQL as a text, not {shown(sql)}")
-        if _ENDING.match(sql):
+        does = _does(sql)
+        if does == "ends":
             self._refuse_end()
-        if sql.lstrip()[:6].lower() != "select":
+        if does == "writes":
             self._statements.append((method, sql, kept))
         try:
             return getattr(self._database.connection, method)(sql, parameters)
@@ -255,6 +256,14 @@ class Transaction:
 
     def __repr__(self) -> str:
         return f"<database of {self._database.service}: {', '.join(self._database.tables()) or 'no tables'}>"
+
+
+@lru_cache(maxsize=256)  # handlers run the same few statements again and again
+def _does(sql: str) -> str:
+    """What a statement does: it "ends" the transaction, "reads" or "writes"."""
+    if _ENDING.match(sql):
+        return "ends"
+    return "reads" if sql.lstrip()[:6].lower() == "select" else "writes"
 
 
 def _kept(parameters: object) -> object:

@@ -46,17 +46,11 @@ class Execution:
     # None until the message is handed over and handled, and for the workload:
     attempt: int = None  # pyrefly: ignore[bad-assignment]  # from 1
     offset: int = None  # pyrefly: ignore[bad-assignment]  # of the message in its partition
-    deadline: Any = None  # a Timer, after which the group evicts its replica
     lease: int | None = None  # of a tick with a lease: the fencing token
     item: "Item" = None  # pyrefly: ignore[bad-assignment]  # of a work queue
     handler: Any = None  # a Handler or a Tick
     data: Any = None  # of its message as the handler's class reads it, if another class wrote it
-    coroutine: Any = None
-    transaction: Transaction | None = None
-    unawaited: Call | None = None
-    dead = False  # its replica has crashed
     redeliver = False  # a queue hands the message out once more
-    unconfirmed: int | None = None  # there were none
     unpublished: PublishFailed | None = None  # why one of those failed
     outcome: tuple = ()  # (error, result) of a handler that ended before they were confirmed
     revivals = 0  # how often it continued after its replica had crashed
@@ -65,6 +59,13 @@ class Execution:
         self.envelope: Envelope = envelope
         self.world = replica.service.world
         self.replica, self.source, self.epoch = replica, source, epoch
+        # Read at each await: Python reads what an object has itself faster than a default of its class.
+        self.dead = False  # its replica has crashed
+        self.coroutine: Any = None
+        self.transaction: Transaction | None = None
+        self.unawaited: Call | None = None
+        self.unconfirmed: int | None = None  # there were none
+        self.deadline: Any = None  # a Timer, after which the group evicts its replica
 
     # -- from its beginning to its end
 
@@ -87,7 +88,7 @@ class Execution:
         self.handler = handler
         data, arguments = self.envelope.data, ()
         if data is not None:  # of a tick
-            writer, reader = data.__class__, handler.message  # pyrefly: ignore[missing-attribute]
+            writer, reader = type(data), handler.message  # pyrefly: ignore[missing-attribute]
             if writer is not reader and differ(writer, reader):
                 try:
                     self.data = data = read(data, reader)
@@ -113,7 +114,7 @@ class Execution:
         if self.dead or (self.replica.paused and self.replica.hold_back(self.resume, value)):
             return
         try:
-            raises = value.__class__ in _RAISED
+            raises = value is not None and type(value) in _RAISED
             call = self.coroutine.throw(value) if raises else self.coroutine.send(value)
         except StopIteration as stop:
             self._end(None, stop.value)

@@ -1,5 +1,6 @@
 """Faults at named points, `service.step.Message`: exact ones (the n-th time) and random ones (at a rate)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -108,11 +109,16 @@ class Faults:
         """The rate of an action."""
         return self.drop if action == "lose" else getattr(self, action)
 
-    def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:
-        """Whether an action strikes. Each decision has a fixed number, so a higher rate keeps a lower one's faults."""
-        text = f"{seed} {'.'.join(point)} {action} {nth}".encode()
-        number = int.from_bytes(blake2b(text, digest_size=6).digest(), "big")
-        return number < self.rate(action) * (1 << 48)
+    def chance(self, seed: int, point: tuple[str, str, str], action: str) -> Callable[[int], bool]:
+        """Whether an action strikes at the n-th visit to a point. Each decision has a fixed number, so a higher rate
+        keeps a lower one's faults."""
+        text, below = f"{seed} {'.'.join(point)} {action} ", self.rate(action) * (1 << 48)
+
+        def strikes(nth: int) -> bool:
+            digest = blake2b(f"{text}{nth}".encode(), digest_size=6).digest()
+            return int.from_bytes(digest, "big") < below
+
+        return strikes
 
 
 def action_of(fault: Fault | None, *known: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import Service, System, message_types
@@ -57,6 +57,13 @@ def _read(text: str) -> AnyFault:
         raise Misuse(f"{shown(text)} is not a fault; write Faults(drop=0.1, delay=0.2)") from None
 
 
+class Visits:
+    """How often a run has reached a point, and what may strike there: `named` faults, by nth, and random actions."""
+
+    def __init__(self, named: dict[int, list[Fault]], chances: list[tuple[Callable, str]]):
+        self.number, self.named, self.chances = 0, named, chances
+
+
 class Plan:
     """The faults of one run: the `requested` ones, how often each of their points was reached, and those that `struck`.
 
@@ -70,17 +77,16 @@ class Plan:
         self.requested = [parse(fault) if isinstance(fault, str) else fault for fault in faults]
         deployed = tuple(fault.new for fault in self.requested if isinstance(fault, Deploy))
         self.system, self.seed = with_deployed(system, deployed) if deployed else system, seed
-        self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
+        self.by_point: dict[Point, dict[int, list[Fault]]] = {}  # by point and nth
         self.rates: list[Faults] = []
         self.timed: list[AtTime | Deploy] = []
-        self.counts: dict[Point, int] = {}  # how often each point was reached
-        self.chances: dict[Point, list[tuple[Faults, str]]] = {}  # the random faults at each
+        self.visits: dict[Point, Visits | None] = {}
         self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
                 if fault.do not in actions_at(self.system, fault.point):
                     raise _impossible(fault, self.system)
-                self.by_point.setdefault((fault.point, fault.nth), []).append(fault)
+                self.by_point.setdefault(fault.point, {}).setdefault(fault.nth, []).append(fault)
             elif isinstance(fault, Faults):
                 self.rates += [fault] if any(vars(fault).values()) else []
             elif isinstance(fault, AtTime | Deploy):
@@ -92,9 +98,8 @@ class Plan:
                 taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore, rewind and deploy"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.rewinds = any(one.do == "rewind" for one in self.timed)
-        self.points = {point for point, _ in self.by_point}
         places = [getattr(one, "service", None) for one in self.timed]  # None: of a topic
-        self.services = {*places, *(point[0] for point in self.points)}
+        self.services = {*places, *(point[0] for point in self.by_point)}
         self.everywhere = bool(self.rates) or None in places
 
     def _check_only_skew(self, fault: Skew) -> None:
@@ -111,27 +116,32 @@ class Plan:
             one.max_bytes or one.retention or one.max_poll_interval for one in topics
         ) or any(one.delivery == "at-most-once" or one.commit_every > 1 for one in handlers)
 
+    def _visits(self, point: Point) -> Visits | None:
+        """The visits to a point at which something may strike; None for any other point."""
+        chances = [
+            (rates.chance(self.seed, point, each), each)
+            for rates in self.rates
+            for each in actions_at(self.system, point)
+            if rates.rate(each)
+        ]
+        named = self.by_point.get(point, {})
+        return Visits(named, chances) if named or chances else None
+
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
         """Count a visit to a point. Returns the fault that strikes at this visit, or None.
 
         ineffective: whether the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
-        if point not in self.points and not self.rates:
+        try:
+            visits = self.visits[point]
+        except KeyError:
+            visits = self.visits[point] = self._visits(point)
+        if visits is None:
             return None
-        chances = self.chances.get(point)
-        if chances is None:
-            actions = actions_at(self.system, point) if self.rates else ()
-            chances = [
-                (rates, each) for rates in self.rates for each in actions if rates.rate(each)
-            ]
-            self.chances[point] = chances
-        if not chances and point not in self.points:
-            return None
-        nth = self.counts[point] = self.counts.get(point, 0) + 1
-        struck = self.by_point.get((point, nth), []) + [
-            Fault(action, ".".join(point), nth)
-            for rates, action in chances
-            if rates.strikes(self.seed, point, action, nth)
-        ]
+        visits.number = nth = visits.number + 1
+        struck = visits.named.get(nth, ())
+        for strikes, action in visits.chances:
+            if strikes(nth):
+                struck = [*struck, Fault(action, ".".join(point), nth)]
         if ineffective:
             struck = [fault for fault in struck if fault.do == "crash"]
         if not struck:

@@ -13,7 +13,7 @@ class Redrive(PublishAs):
 
     def __init__(self, execution):
         super().__init__(execution, execution.envelope)
-        self.detail = f"redriven from {self.message.topic}"
+        self.detail = f"redriven from {self.argument.topic}"
 
     def _sent_on(self, message: Any) -> tuple:
         world, died = self.execution.world, message.died
@@ -27,7 +27,7 @@ class Redrive(PublishAs):
 
     def _store(self, _=None) -> bool | None:
         full = super()._store()
-        self.message.redriven |= not full
+        self.argument.redriven |= not full
         return full
 
     def __repr__(self) -> str:

@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from itertools import zip_longest
-from math import inf
 from threading import Lock
 
 from ..errors import Misuse, shown
@@ -75,7 +74,7 @@ def run_checked(
             with world.watched():
                 try:
                     with garbage_seldom(old=1_000_000):
-                        world.run(workload, inf if until is None else until, max_steps, look)
+                        world.run(workload, until, max_steps, look)
                 finally:
                     if look is not None:  # at the last moment, even if a misuse ended the run there
                         look(world)

@@ -133,7 +133,7 @@ class World:
         return timer
 
     def run(
-        self, workload: Callable, until: float, max_steps: int, look: Callable | None = None
+        self, workload: Callable, until: int | None, max_steps: int, look: Callable | None = None
     ) -> None:
         """Run until nothing is left to do, or to the end of the moment `until` (ms). The workload plays the client.
         `look` is called with the world at the end of each moment before the last one."""
@@ -162,9 +162,11 @@ class World:
                 cancelled.discard(number)
                 continue
             if time != self.now:
-                if time > until:  # work is left: the run did not end by itself
+                if (
+                    until is not None and time > until
+                ):  # work is left: the run did not end by itself
                     heappush(heap, (time, number, action, argument))
-                    self.now = int(until)
+                    self.now = until
                     break
                 if look is not None:
                     look(self)
