@@ -119,14 +119,21 @@ class Occurrence:
 
 
 class Saga:
-    """One saga of a run. Its steps are messages whose types can be compensated or refused, or are final."""
+    """One saga of a run. Its steps are messages whose types can be compensated or refused, or are final.
 
-    def __init__(self, trace: Trace):
-        self.trace, self.roles = trace, trace.system.saga_roles or {}
-        self.types, self.envelope = saga_types(trace), trace.envelope
-        self.first = self.last = 0  # saga_index sets this and the next two
-        self.correlations: dict[str, None] = {}  # used as an ordered set
-        self.sent: dict[str, list[int]] = {}  # type -> steps of the record that publish or ask
+    `numbers` are the steps of the record that publish or ask its messages, with a role or without."""
+
+    def __init__(self, trace: Trace, numbers: list[int], begins: frozenset[str] = frozenset()):
+        self.trace, self.roles, self.envelope = trace, trace.system.saga_roles or {}, trace.envelope
+        self.numbers, self.types = numbers, saga_types(trace)
+        self.correlations = list(dict.fromkeys(trace.envelope(n).correlation for n in numbers))
+        self.sent: dict[str, list[int]] = {}  # type with a role or in `begins` -> its numbers
+        for number in numbers:
+            name = trace.envelope(number).type
+            if name in self.types | begins and trace.fault(number) not in FAILED_TO_SEND:
+                self.sent.setdefault(name, []).append(number)
+        sent = [number for of_type in self.sent.values() for number in of_type]
+        self.first, self.last = min(sent, default=0), max(sent, default=0)
         self._occurrences: dict[str, list[Occurrence]] = {}
         self._refusals: dict[str, int | None] = {}  # command id -> the step that refused it
 
@@ -145,7 +152,7 @@ class Saga:
         """The steps of the record about its messages or about others with its keys."""
         envelopes = enumerate(step.envelope for step in self.trace.journal)
         messages = [(n, e) for n, e in envelopes if e is not None and e.data is not None]
-        ours, keys = self.correlations, self.keys
+        ours, keys = set(self.correlations), self.keys
         return [number for number, e in messages if e.correlation in ours or e.subject in keys]
 
     # -- steps and compensations

@@ -33,10 +33,6 @@ class SagaMoment:
         """The state of each step."""
         return {step: state_of(self, history) for step, history in self.histories.items()}
 
-    def known(self, numbers: list[int]) -> list[int]:
-        """The numbers of the steps that were recorded by this moment."""
-        return [number for number in numbers if number < len(self.saga.trace.journal)]
-
     @cached_property
     def answers(self) -> dict[str, list[StepEvent]]:
         """The outcomes of every question and of every command that was asked or lost, by message id."""
@@ -63,7 +59,9 @@ class History:
     def __init__(self, moment: SagaMoment, step: SagaStep):
         self.step, self._moment, self._saga = step, moment, moment.saga
         self._trace = trace = moment.saga.trace
-        self._sent, self._refusals = moment.known(step.sent), moment.known(step.refusals)
+        recorded = set(moment.saga.numbers)
+        self._sent = [number for number in step.sent if number in recorded]
+        self._refusals = [number for number in step.refusals if number in recorded]
         ids = [*step.causes] if step.is_event else [moment.saga.envelope(n).id for n in self._sent]
         ids = [*dict.fromkeys(ids)]
         spans = [span for id in ids for span in trace.by_message.get(id, ())]
