@@ -263,3 +263,25 @@ def test_a_publish_that_is_too_large_is_marked_as_one_that_failed(max_bytes, fau
     [story] = stories(simulate(system, one, faults=faults))
     [*_, posted] = story.at().histories.values()
     assert [event[1:] for event in posted.events][0] == ("failed", why)
+
+
+def test_an_end_that_leaves_something_behind_is_inconsistent_also_where_its_asker_is_in_doubt():
+    run = smallest("takes the first time out for a failure and keeps the stock")
+    assert run.check(claims.nothing_left_behind()).outcome == "broken"
+    wrong = outcome(stories(run)[0])
+    assert wrong[:2] == ("inconsistent", "ended, but ReserveInventory is not compensated")
+    assert [step.name for step in wrong.left] == ["ReserveInventory"]
+
+
+def test_an_end_before_the_final_step_is_under_way_as_long_as_the_run_goes_on():
+    run = smallest("marks it done before the last step")
+    story = stories(run)[0]
+    ended = run.journal[story.saga.ends[0]].time
+    assert outcome(story, ended).word == "under way" and outcome(story).word == "done"
+
+
+def test_each_thing_of_a_basket_counts_among_the_compensated():
+    build, workload = right_sagas.RIGHT["orchestrated, of a basket"]
+    run = simulate(build(), workload)
+    words = [outcome(story, time).sentence for story in stories(run) for time in times(run)]
+    assert {"0 of 2 compensated", "1 of 2 compensated"} <= {word.split(", ")[-1] for word in words}

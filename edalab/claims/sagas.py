@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..model import Envelope
 from ..trace.causality import dependent_compensations, facts_known_at
 from ..trace.saga import Occurrence, Saga, of_one_key
-from ..trace.saga_effects import changes_state, new_effects
+from ..trace.saga_effects import new_effects
 from ..trace.saga_index import sagas
 from ..trace.spans import Span, Trace
 from .delivery import Found
@@ -51,7 +51,7 @@ def find_unsettled(saga: Saga, begins: str | None = None) -> Findings:
     refused = saga.failed() | saga.refused
     if begins:
         refused.pop(begins, None)
-    left = [step.type for step in saga.done_steps if step not in saga.compensated_steps]
+    left = [step.type for step in saga.left if step.compensated is None]
     if not saga.final and not left and (refused or saga.compensations):
         return []
     how = "nothing was compensated"
@@ -213,34 +213,25 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
 
 def find_left_behind(saga: Saga) -> Findings | None:
     """The steps that a saga did and did not compensate although it went back, in a run that has ended."""
-    why, when = _why_back(saga), saga.trace.when
+    why, when = why_back(saga), saga.trace.when
     if not why:
         return None
     if saga.final or not saga.trace.over:
         return []
     found = []
-    for step, done in saga.done_steps.items():
+    for step in saga.left:
+        done, undone, late = saga.done_steps[step], step.compensated, step.done_late
         name = f"in {saga} {step.type}{_of(saga, step.message)}"
-        undone = saga.compensated_steps.get(step)
-        if undone is None:
-            sentence = f"{name} was done {when(done)} and not compensated, though {why}"
-            found.append((sentence, [step.first, done, *saga.refused.values()]))
-        elif late := _done_after_its_compensation(step):
+        sentence = f"{name} was done {when(done)} and not compensated, though {why}"
+        numbers = [step.first, done, *saga.refused.values()]
+        if undone is not None and late is not None:
             sentence = f"{name} was done {when(late)}, after it had been compensated {when(undone)}"
-            found.append((sentence, [step.first, undone, late]))
+            numbers = [step.first, undone, late]
+        found.append((sentence, numbers))
     return found
 
 
-def _done_after_its_compensation(step: Occurrence) -> int | None:
-    undone = [saves[0] for one in step.compensations for _, saves in one.saved]
-    if not undone:
-        return None
-    late = [saves for _, saves in step.saved if saves[0] > max(undone)]
-    changes = [n for saves in late for n in saves if changes_state(step.trace, n)]
-    return changes[0] if changes else None
-
-
-def _why_back(saga: Saga) -> str:
+def why_back(saga: Saga) -> str:
     """Why a saga has to compensate what it did; "" if it does not."""
     for name in saga.refused:
         return f"{name} was refused"

@@ -9,7 +9,7 @@ from ..model import Command, Envelope
 from ..model.messages import Declared, key_of
 from .faults import FAILED_TO_SEND
 from .identity import says_the_same
-from .saga_effects import new_effects
+from .saga_effects import changes_state, new_effects
 from .spans import Span, Trace
 
 _NO_ROLE = Declared()
@@ -117,6 +117,13 @@ class Occurrence:
         shown = [compensation.shown(stateful) for compensation in self.compensations]
         return min((number for number in shown if number is not None), default=None)
 
+    @cached_property
+    def done_late(self) -> int | None:
+        """The first save that did it after its last compensation, or None."""
+        undone = [saves[0] for one in self.compensations for _, saves in one.saved]
+        late = [n for _, saves in self.saved if undone and saves[0] > max(undone) for n in saves]
+        return next((number for number in late if changes_state(self.trace, number)), None)
+
 
 class Saga:
     """One saga of a run. Its steps are messages whose types can be compensated or refused, or are final.
@@ -187,6 +194,12 @@ class Saga:
         """Map the steps that were done and compensated to the number that shows the compensation."""
         undone = ((step, step.compensated) for step in self.done_steps)
         return {step: number for step, number in undone if number is not None}
+
+    @cached_property
+    def left(self) -> list[Occurrence]:
+        """The steps that were done and not compensated, or done again after their compensation."""
+        undone = self.compensated_steps
+        return [step for step in self.done_steps if step not in undone or step.done_late]
 
     def done(self, name: str) -> list[int]:
         """For each step of a type that was done, the first number that shows it."""
