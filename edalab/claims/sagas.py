@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ..model import Envelope
 from ..trace.causality import dependent_compensations, facts_known_at
+from ..trace.faults import FAILED_TO_SEND
 from ..trace.saga import Occurrence, Saga, of_one_key
 from ..trace.saga_effects import new_effects
 from ..trace.saga_index import sagas
@@ -21,7 +22,7 @@ def judge_ends(trace: Trace, begins: str | None) -> Found:
     """The sagas that did not end, settled in two ways, or settled with a step neither done nor compensated."""
     begun = sagas(trace, [begins] if begins else ())
     if begins:
-        begun = [saga for saga in begun if set(saga.sent) != {begins} or _accepted(saga, begins)]
+        begun = [saga for saga in begun if saga.sent.keys() - {begins} or _accepted(saga, begins)]
     if not begun:
         return "no message of a saga was sent"
     if not trace.over:
@@ -103,8 +104,10 @@ def _accepted(saga: Saga, begins: str) -> bool:
     """Whether a service began to handle the message that begins a saga. A message that was sent and lost also
     counts, because its client does not know of the loss; a client that asked without an answer may ask again."""
     trace = saga.trace
-    for number in saga.sent[begins]:
-        id, sent = saga.envelope(number).id, trace.journal[number].step == "publish"
+    for number in saga.numbers:
+        if trace.envelope(number).type != begins or trace.fault(number) in FAILED_TO_SEND:
+            continue
+        id, sent = saga.envelope(number).id, trace.kind(number) == "publish"
         spans = trace.by_message.get(id, ())
         if any(s.finished or s.saves or s.ended_by == "dead_letter" for s in spans):
             return True
@@ -205,8 +208,8 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
         and span.envelope.correlation in saga.correlations
     ]
     handled = {publisher.envelope.id, *(span.envelope.id for span in before if span.finished)}
-    sent = [saga.envelope(number) for number in trace.sends if number < publisher.first]
-    coming = [e for e in sent if e.correlation in saga.correlations and e.id not in handled]
+    sent = [saga.envelope(number) for number in saga.numbers if number < publisher.first]
+    coming = [envelope for envelope in sent if envelope.id not in handled]
     awaited = any(service in trace.subscribers(e.type) for e in coming)
     return awaited or any(span.saves for span in before)
 

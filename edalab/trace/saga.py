@@ -130,17 +130,17 @@ class Saga:
 
     `numbers` are the steps of the record that publish or ask its messages, with a role or without."""
 
-    def __init__(self, trace: Trace, numbers: list[int], begins: frozenset[str] = frozenset()):
+    def __init__(self, trace: Trace, numbers: list[int]):
         self.trace, self.roles, self.envelope = trace, trace.system.saga_roles or {}, trace.envelope
         self.numbers, self.types = numbers, saga_types(trace)
         self.correlations = list(dict.fromkeys(trace.envelope(n).correlation for n in numbers))
-        self.sent: dict[str, list[int]] = {}  # type with a role or in `begins` -> its numbers
-        for number in numbers:
-            name = trace.envelope(number).type
-            if name in self.types | begins and trace.fault(number) not in FAILED_TO_SEND:
-                self.sent.setdefault(name, []).append(number)
-        sent = [number for of_type in self.sent.values() for number in of_type]
-        self.first, self.last = min(sent, default=0), max(sent, default=0)
+        arrived = [n for n in numbers if trace.fault(n) not in FAILED_TO_SEND]
+        with_role = [n for n in arrived if trace.envelope(n).type in self.types]
+        self.sent: dict[str, list[int]] = {}  # a type with a role -> its numbers
+        for number in with_role:
+            self.sent.setdefault(trace.envelope(number).type, []).append(number)
+        known = with_role or arrived or [0]
+        self.first, self.last = known[0], known[-1]
         self._occurrences: dict[str, list[Occurrence]] = {}
         self._refusals: dict[str, int | None] = {}  # command id -> the step that refused it
 

@@ -49,12 +49,11 @@ def sagas(trace: Trace, begins: Iterable[str] = ()) -> list[Saga]:
     key = frozenset(begins)
     known: dict[frozenset[str], list[Saga]] = vars(trace).setdefault("_sagas", {})
     if key not in known:
-        known[key] = _read(trace, key)
+        known[key] = _read(trace, saga_types(trace) | key)
     return known[key]
 
 
-def _read(trace: Trace, begins: frozenset[str]) -> list[Saga]:
-    types = saga_types(trace) | begins
+def _read(trace: Trace, types: set[str]) -> list[Saga]:
     home: dict[str, str] = {}  # a correlation -> the first correlation of its saga
     of_key: dict[str | None, str] = {}
     for number in trace.sends:
@@ -72,7 +71,7 @@ def _read(trace: Trace, begins: frozenset[str]) -> list[Saga]:
         correlation = trace.envelope(number).correlation
         if correlation in home:
             numbers[home[correlation]].append(number)
-    return [Saga(trace, of_saga, begins) for of_saga in numbers.values()]
+    return [Saga(trace, of_saga) for of_saga in numbers.values()]
 
 
 def _home(trace: Trace, envelope: Envelope, of_key: dict[str | None, str]) -> str:

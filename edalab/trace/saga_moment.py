@@ -31,7 +31,7 @@ class SagaMoment:
     @cached_property
     def states(self) -> dict[SagaStep, StepState]:
         """The state of each step."""
-        return {step: state_of(self, history) for step, history in self.histories.items()}
+        return {step: state_of(history) for step, history in self.histories.items()}
 
     @cached_property
     def answers(self) -> dict[str, list[StepEvent]]:
@@ -57,7 +57,7 @@ class History:
     """The history of a step up to a moment: its `events`, and the `bars` of its executions."""
 
     def __init__(self, moment: SagaMoment, step: SagaStep):
-        self.step, self._moment, self._saga = step, moment, moment.saga
+        self.step, self.over, self._moment, self._saga = step, moment.over, moment, moment.saga
         self._trace = trace = moment.saga.trace
         recorded = set(moment.saga.numbers)
         self._sent = [number for number in step.sent if number in recorded]
@@ -104,6 +104,11 @@ class History:
         """How many times it was compensated; 0 if it was done again afterwards."""
         done, undone = self.times("done"), self.times("undone")
         return len(undone) if not done or (undone and max(undone) >= max(done)) else 0
+
+    @property
+    def compensates(self) -> "History | None":
+        """The history of the step that this one compensates."""
+        return self._moment.histories[self.step.compensates] if self.step.compensates else None
 
     @property
     def compensated_by(self) -> list["History"]:
@@ -180,8 +185,7 @@ class History:
     def _done_events(self) -> list[StepEvent]:
         """The times at which it was done, took effect again and was compensated."""
         step, saga = self.step, self._saga
-        types = [name for name in step.names if name in saga.sent and name in saga.types]
-        types = [name for name in types if not saga.role(name).refuses]
+        types = [n for n in step.names if n in saga.sent and not saga.role(n).refuses]
         if types and self._is_decided():
             types = types[:1] if types[0] == step.names[0] else types
             found = []
@@ -195,10 +199,8 @@ class History:
         if step.awaited or self._refusals:
             return []
         if step.is_event:
-            first: dict[str, int] = {}
-            for number in self._sent:
-                if self._trace.fault(number) not in FAILED_TO_SEND:
-                    first.setdefault(self._trace.fact(saga.envelope(number)), number)
+            sent = [n for n in self._sent if self._trace.fault(n) not in FAILED_TO_SEND]
+            first = {self._trace.fact(saga.envelope(n)): n for n in reversed(sent)}
             return [self._event(number, "done") for number in first.values()]
         shown = [self._shown(span) for span in self._spans if span.refused is None]
         times = [number for number in shown if number is not None]

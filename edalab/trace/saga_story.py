@@ -239,8 +239,7 @@ def stories(run: Run) -> list[SagaStory]:
     a role was sent."""
     if "_stories" not in vars(run):
         trace = Trace.of(run)
-        found = [Saga(trace, group.numbers) for group in sagas(trace, _begun_by_client(trace))]
-        found.sort(key=lambda saga: saga.numbers[0])
+        found = sorted(sagas(trace, _begun_by_client(trace)), key=lambda saga: saga.numbers[0])
         vars(run)["_stories"] = [SagaStory(saga) for saga in found]
     return vars(run)["_stories"]
 
