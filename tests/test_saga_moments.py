@@ -285,3 +285,11 @@ def test_each_thing_of_a_basket_counts_among_the_compensated():
     run = simulate(build(), workload)
     words = [outcome(story, time).sentence for story in stories(run) for time in times(run)]
     assert {"0 of 2 compensated", "1 of 2 compensated"} <= {word.split(", ")[-1] for word in words}
+
+
+def test_a_saga_that_went_forward_and_has_no_end_is_stuck_whatever_other_systems_declare():
+    run = simulate(rooms(), plan)
+    roles = run.system.saga_roles.items()  # of every class that was declared by then
+    run.system.saga_roles = {name: role for name, role in roles if not role.settles}
+    assert run.check(claims.saga_settled()).outcome == "broken"
+    assert [outcome(story).sentence for story in stories(run)] == ["stuck after RoomBooked"]

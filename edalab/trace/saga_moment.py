@@ -34,6 +34,15 @@ class SagaMoment:
         return {step: state_of(history) for step, history in self.histories.items()}
 
     @cached_property
+    def begun(self) -> list[SagaStep]:
+        """The steps of which something has happened, compensations included."""
+        return [step for step, history in self.histories.items() if history.events]
+
+    def those(self, *names: str) -> list[SagaStep]:
+        """The steps that have begun and are in one of these states."""
+        return [step for step in self.begun if self.states[step].name in names]
+
+    @cached_property
     def answers(self) -> dict[str, list[StepEvent]]:
         """The outcomes of every question and of every command that was asked or lost, by message id."""
         found: dict[str, list[StepEvent]] = {}

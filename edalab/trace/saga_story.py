@@ -128,7 +128,6 @@ class SagaStory:
                 refused.causes[envelope.causation] = None
             refused.refusals.append(number)
             if not role.settles or refused is reported:
-                refused.refusal_settles |= role.settles
                 return refused
             self._of_message[envelope.id] = refused
         if reported is not None:
