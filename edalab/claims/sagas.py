@@ -82,11 +82,7 @@ def _settled_undone(saga: Saga) -> Findings:
     if saga.compensations or any(saga.role(name).refuses for name in saga.sent):
         return []
     end = saga.ends[0]
-    targets = {
-        name for role in saga.roles.values() for name in (role.compensates, role.refuses)
-    } | _finals(saga)
-    steps = [step for name in saga.sent if name in targets for step in saga.occurrences(name)]
-    for step in steps:
+    for step in (step for name in saga.sent for step in saga.occurrences(name)):
         if step.is_command and not _ever_done(saga, step):
             what = f"{step.type} {step.message.id} was asked for and neither done nor compensated"
             sentence = f"{saga} was settled by {saga.envelope(end).type}, though {what}"
