@@ -52,7 +52,10 @@ def _other_width(char: str, widths: dict[str, int]) -> int:
 def text_width(text: str, size: int, bold: bool = False) -> int:
     """The width of text in pixels, at a font size in pixels; never too small for DejaVu Sans."""
     widths = _WIDTHS[bold]
-    total = sum(widths.get(char) or _other_width(char, widths) for char in text)
+    try:
+        total = sum(map(widths.__getitem__, text))
+    except KeyError:
+        total = sum(widths.get(char) or _other_width(char, widths) for char in text)
     return -(-total * size // 100)
 
 

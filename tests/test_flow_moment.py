@@ -10,7 +10,7 @@ from scenes import flaws
 from systems import story
 from test_timeline import Placed, customers, shop
 
-from edalab import Command, Misuse, System, cut, pause, simulate
+from edalab import Command, Event, Misuse, System, cut, pause, simulate
 from edalab.view import flow
 from edalab.view.flow_moment import FlowMoments
 
@@ -54,6 +54,40 @@ def test_at_the_end_it_shows_all_that_happened():
     assert not end.scene.marks and "at the end of the run: nothing under way" in repr(end)
     assert "struck service" in kinds(end).values() and "1 crash" in words(end, "detail")
     assert {arrow.kind for arrow in whole.scene.arrows} == {a.kind for a in end.scene.arrows}
+
+
+def test_what_is_at_work_has_a_thick_frame_which_is_not_called_an_edge_as_arrows_are_thick_too():
+    picture = flow(simulate(shop(), customers(3)), at=0.045)
+    assert "busy" in kinds(picture).values()
+    said = " ".join(words(picture, "caption"))
+    assert "thick frame: at work" in said and "edge" not in said
+
+
+class Opened(Event):
+    n: int
+
+
+class Closed(Event):
+    n: int
+
+
+def test_an_arrow_is_not_thicker_than_one_that_more_messages_have_passed_by_then():
+    def note(event): ...
+
+    async def days(ctx):
+        for n, kind in enumerate([Opened] * 3 + [Closed] * 9):
+            await ctx.publish(kind(n=n))
+            await ctx.sleep(0.1)
+
+    system = System("shop")
+    for name, kind in (("doors", Opened), ("tills", Closed)):
+        system.service(name).on(kind)(note)
+    run = simulate(system, days)
+    early, late = (FlowMoments(run).at(time).scene.arrows for time in (350, run.end))
+    assert [arrow.tip[-8:] for arrow in early] == ["3 Opened"] * 2 + ["1 Closed"] * 2
+    assert len({arrow.width for arrow in early}) == 1
+    assert early[0].width == late[0].width < late[-1].width
+    assert [arrow.width for arrow in late] == [arrow.width for arrow in flow(run).scene.arrows]
 
 
 def test_at_the_beginning_nothing_has_passed():

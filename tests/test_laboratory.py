@@ -739,6 +739,8 @@ def test_a_saga_has_a_tab_that_follows_the_cursor_with_its_ledger():
     lab.point.value, lab.action.value = "planners.ask.HireBand", "drop"
     lab.cursor.value = 1.2
     assert "under way, HireBand in doubt" in visible(lab)
+    lab.correlation.value = "w1"
+    assert lab.code.endswith('\nsaga_map(run, correlation="w1", ledger=booked)')
 
 
 def test_the_tab_of_sagas_comes_and_goes_with_the_system_and_takes_nobody_away_from_where_he_looks():

@@ -814,6 +814,20 @@ def test_a_mark_stands_behind_its_bar_and_where_it_stands_at_every_later_moment(
             assert all(bar.x <= mark.x for bar in earlier)
 
 
+def test_a_cursor_before_or_after_a_saga_stands_beside_its_axis_and_not_at_a_time_of_the_saga():
+    async def later(ctx):
+        await ctx.sleep(1)
+        await one_wedding(ctx)
+        await ctx.sleep(3)
+
+    run = simulate(orchestrated(3), later)
+    first, *_, last = stories(run)[0].times
+    pictures = [saga_map(run, cursor=time / 1000) for time in (0, first, last, run.end)]
+    before, begin, end, after = (picture.scene.cursor[0].x1 for picture in pictures)
+    assert before < begin and end < after and run.end > last
+    assert not any(flaws(picture.scene) for picture in pictures)
+
+
 def test_a_cursor_in_time_that_is_left_out_stands_in_the_gap_and_no_word_stands_over_it():
     run = CASES["danced: done"]._replace(faults=("crash bands.publish.BandHired for 60 s",)).run()
     for cursor in (1, 30, 59):

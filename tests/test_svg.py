@@ -39,7 +39,9 @@ def corners(d: str) -> list[tuple[float, float]]:
             letter = part
         else:
             numbers.append(float(part))
-        if letter and len(numbers) == {"M": 2, "L": 2, "Q": 4, "C": 6}[letter.upper()]:
+        if letter in "hv" and numbers:
+            numbers.insert(letter == "h", 0.0)
+        if letter and len(numbers) == {"M": 2, "L": 2, "Q": 4, "C": 6}.get(letter.upper(), 2):
             by = (x, y) if letter.islower() else (0, 0)
             found += [(a + by[0], b + by[1]) for a, b in zip(*[iter(numbers)] * 2, strict=True)]
             x, y = found[-1]
@@ -79,7 +81,7 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
         radius = min(BOXES[box.kind].radius, box.w // 2, box.h // 2)
         assert (box.x + radius, box.y) in painted_at, box
     for trace in scene.polylines:
-        assert f"M{' '.join(map(str, trace.points))}" in paths
+        assert [*zip(trace.points[::2], trace.points[1::2], strict=True)] in found
     for mark in scene.marks:
         x, y = SHAPES[MARKS[mark.kind].shape][1][0][0]
         assert (mark.x + x, mark.y + y) in painted_at

@@ -711,6 +711,8 @@ def test_of_a_crowd_only_what_was_struck_is_named_and_the_rest_in_its_tool_tip()
     picture = timeline(run, start=0, end=100)
     assert words(picture) and all("late" in text for text in words(picture))
     assert "orders: Placed client-2" in picture.svg()
+    # Hundreds of tips more would slow a browser down.
+    assert {arrow.kind for arrow in picture.scene.arrows if arrow.tip} == {"answer", "late"}
 
 
 def test_a_service_that_is_down_before_the_part_shown_is_shown_down():

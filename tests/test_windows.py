@@ -132,6 +132,21 @@ def test_without_faults_at_a_service_the_rest_of_a_run_is_as_it_was():
     assert lines == calm.lines()
 
 
+def test_a_topic_that_only_a_class_names_can_get_more_partitions():
+    shop, fault = System("shop"), repartition("sales", 3, at=0.5)
+
+    @shop.service("books").on(Sold)
+    def write(event): ...
+
+    async def sales(ctx):
+        await ctx.sleep(1)
+        await ctx.publish(Sold(item="tea", shop="north"))
+
+    assert simulate(shop, sales, faults=[fault]).faults == [fault]
+    with pytest.raises(Misuse, match="no topic 'prices'; topics: sales"):
+        simulate(shop, sales, faults=[repartition("prices", 3, at=0.5)])
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [

@@ -58,7 +58,7 @@ DECIDE_HINTS = {
 
 AGAIN_HINTS = {
     "another id": (
-        "Where does each of your events get its id, and what has the id after the second attempt?",
+        "Where does each of your events get its id, and is it the same at the second attempt?",
         "An event that you make anew gets a new id at each publish, so nobody can see that it is the same. The outbox holds an envelope.",
         "Give the text in the column `event` to ctx.publish as it is.",
     ),
@@ -119,7 +119,7 @@ RELAY_HINTS = {
     ),
     "not parked": (
         "What is the state of the row that the broker always refuses, once you have published RowParked?",
-        "Your relay, and whoever looks into the table, see by `state` that a row is parked. As long as it is 'waiting', it is reported again or looks as if it was going to be published.",
+        "The `state` tells your relay, and anybody who looks into the table, that a row is parked. As long as it is 'waiting', the row is reported again or looks as if it were going to be published.",
         "After RowParked is published, set state to 'parked' for this row, in a transaction of its own.",
     ),
     "others wait": (
@@ -154,7 +154,7 @@ RELAY = explored(
 LEADER_HINTS = {
     "an old leader publishes": (
         "This replica stood still. What did it know when it went on, and what had happened meanwhile?",
-        "It goes on behind the `await` at which it stood still, with rows that it read long before. What it keeps in ctx.state, or has compared at the beginning of its run, says nothing about the new leader. Only the database knows.",
+        "It goes on after the `await` at which it stood still, with rows that it had read long before. What it keeps in ctx.state, or has compared at the beginning of its run, says nothing about the new leader. Only the database knows.",
         "Before each publish: `update fence set token = ? where token <= ?`, both times with ctx.lease. If `.rowcount` is 0, there is a newer leader, so return. A new leader does this before anything else.",
     ),
     **AGAIN_HINTS,

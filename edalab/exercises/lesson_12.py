@@ -125,11 +125,11 @@ DECIDE_HINTS = {
     ),
     "all at once": (
         "Many orders failed at the same moment. When does each of them ask again?",
-        "If all wait equally long, or nearly so, they meet again at the door. The dice of `ctx.random` give each of them another wait. A few milliseconds make no difference, because the provider needs 50 for each order.",
-        "Choose the whole wait by dice, ctx.random.uniform(0, longest), with a longest of a second or more at the first attempt.",
+        "If all wait equally long, or nearly so, they come back at the same moment. With `ctx.random` you can give each of them a different wait. A few milliseconds make no difference, because the provider needs 50 for each order.",
+        "Choose the whole wait at random, with ctx.random.uniform(0, longest) and a longest of a second or more at the first attempt.",
     ),
     "does not back off": (
-        "How many questions does a provider get that is down for a minute, and who makes them?",
+        "If a provider is down for a minute, how many questions does it get, and who asks them?",
         "Every order that fails asks again, beside the new ones. So each attempt has to wait longer than the one before, on average. Once it waits twice as long as at first, that is enough.",
         "Double the longest wait with each attempt: 0.5 * 2**attempt.",
     ),
@@ -157,7 +157,7 @@ REDRIVE_HINTS = {
         "Every way through your handler ends with `await ctx.redrive()` or with a raise.",
     ),
     "sent back in vain": (
-        "Of what did this order die, and how often was it sent back before?",
+        "What did this order die of, and how often was it sent back before?",
         "`ctx.message.reason` begins with the name of the exception. Only an order that died of Unanswered or Busy can be charged later. If it dies again, it comes back as a new letter, and `ctx.message.redrives` counts that. Three times is enough.",
         'Raise an exception unless reason.startswith(("Unanswered", "Busy")) and redrives is below 3.',
     ),
@@ -167,7 +167,7 @@ REDRIVE_HINTS = {
         'Pause first. Then repeat `await ctx.ask(GetHealth())` with a sleep in between until it answers "well", for each letter, and send it back at once.',
     ),
     "all at once": (
-        "How many orders a second does a provider get that has just become well?",
+        "How many orders a second does the provider get when it has just become well?",
         "Your handler has one letter after the other, so a sleep in it holds the next ones back.",
         "Sleep half a second after each order that you send back.",
     ),

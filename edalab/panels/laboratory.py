@@ -145,7 +145,10 @@ class Laboratory(Settling):
         if self._tabs.visible == COMPARE:
             code = self._kept.code(code, story)
         elif story:
-            picture = "saga_map" if self._tabs.visible == SAGA else "timeline"
+            picture, ledger = "timeline", self._tabs.ledger
+            if self._tabs.visible == SAGA:
+                picture = "saga_map"
+                story += f", ledger={names.of(ledger, 'ledger')}" if ledger else ""
             code += f"\n{picture}(run{story})"
         return names.whole(code)
 

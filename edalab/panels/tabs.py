@@ -40,7 +40,7 @@ class Tabs(Settling):
         choose: Callable[[Schedule], None],
         changed: Callable[[], None],
     ):
-        self._ledger, self._kept = ledger, kept
+        self.ledger, self._kept = ledger, kept
         self._sagas = False
         self._flow: FlowMoments | None = None  # of the run that the tab showed last
         self._wanted: tuple = ()  # system, its revision, workload and seed of the run
@@ -112,7 +112,7 @@ class Tabs(Settling):
                 time = run.end if over else shown * 1000
                 return html.picture(self._flow.at(time), "flow")
             case "Saga":
-                at = {"ledger": self._ledger, "cursor": cursor, "width": WIDTH}
+                at = {"ledger": self.ledger, "cursor": cursor, "width": WIDTH}
                 return html.picture(view.saga_map(run, story, **at))
             case "Compare":
                 return html.picture(self._kept.picture(run, story, cursor, WIDTH))

@@ -40,7 +40,7 @@ class Run:
 
     @property
     def end(self) -> int:
-        return self.journal[-1].time if self._record else 0
+        return self._record[-WIDTH] if self._record else 0
 
     @cached_property
     def journal(self) -> list[Step]:

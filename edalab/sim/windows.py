@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import Misuse, Unknown, shown
-from ..model import System
+from ..model import Event, System, Topic
 from ..model.numbers import check_whole
 from .at_time import SECONDS, Timed, check_name
 from .clock import milliseconds
 from .going_back import Back, restore, rewind
-from .routes import log_of
+from .routes import log_of, place_of
 
 if TYPE_CHECKING:
     from .world import World
@@ -114,9 +114,14 @@ class Repartition(Timed):
         return f"repartition {self.topic} to {self.partitions} at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
-        if self.topic not in system.topics:
-            raise Unknown("topic", self.topic, system.topics)
-        has = system.topics[self.topic].partitions
+        handlers = (
+            one for service in system.services.values() for one in service.handlers.values()
+        )
+        named = (place_of(system, one.message)[0] for one in handlers if one.kind is Event)
+        topics = {name: Topic(name) for name in named} | system.topics
+        if self.topic not in topics:
+            raise Unknown("topic", self.topic, topics)
+        has = topics[self.topic].partitions
         if self.partitions <= has:
             raise Misuse(f"{self}: it has {has}, and a topic can only get more partitions")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _OUTAGE_BEGINS = {"crash": "down", "pause": "pause", "cut": "cut"}
 _RECEIVED = ("deliver", "handle", "lost", "expired", "discarded", "rejected", "deduplicated")
 _OUTAGE_ENDS = {"restart": "down", "resume": "pause", "heal": "cut"}
+_PLAIN = frozenset(("publish", "ask", "save", "commit", "ack"))  # they end no transfer
 
 
 class Arrival(NamedTuple):
@@ -129,13 +130,16 @@ class Traffic:
         if transfer is not None:
             self.of_step[number] = transfer
             transfer.received = transfer.received or step.step in _RECEIVED
+        if step.step in _PLAIN:
+            return
         match step.step:
-            case "deliver" if step.fault == "delay":
-                self._delayed.add(key)
-            case "deliver" if step.fault in NOT_ARRIVED:
-                self._received.setdefault(key, None)
-                if transfer:
-                    transfer.losses += (number,)
+            case "deliver":
+                if step.fault == "delay":
+                    self._delayed.add(key)
+                elif step.fault in NOT_ARRIVED:
+                    self._received.setdefault(key, None)
+                    if transfer:
+                        transfer.losses += (number,)
             case "handle":
                 again = key in self._received or (step.attempt or 1) > 1
                 late = key in self._delayed or (transfer is not None and transfer.fault == "delay")

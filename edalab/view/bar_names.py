@@ -154,7 +154,7 @@ def _write_alike(placer: LabelPlacer, names: list["_Name"]) -> list[Label | None
     necessary with only the first word of the type. Otherwise write each one where it has room."""
     tries = [(level, False) for level in (1, 2, -1, -2)]
     if len(names) > 2:
-        tries[1:1] = [(level, True) for level in (1, -1)]
+        tries[1:1] = [(-1, False), (1, True), (-1, True)]
     for level, abbreviated in tries:
         if labels := placer.place_all(name.at_level(level, abbreviated) for name in names):
             return [*labels]

@@ -132,7 +132,8 @@ class Chart:
 
     def _draw_arrows(self, ways: list[list[Node]]) -> None:
         counts = [edge.count for edge in self._edges if edge.kind == "message"] or [0]
-        spread, ports, places = max(counts) - min(counts), self._ports(ways), []
+        self._counts = min(counts), max(counts)
+        ports, places = self._ports(ways), []
         for number, (edge, way) in enumerate(zip(self._edges, ways, strict=True)):
             fan, ends = self._fans[number], (ports[number, way[0]], ports[number, way[-1]])
             curves = [self._curve(*pair) for pair in pairwise(self._stops(way, *ends, edge, fan))]
@@ -141,12 +142,16 @@ class Chart:
             back = self._rows.row[way[-1].layer] % 2 == 1
             head = "lr"[(way[-1].layer > way[-2].layer) != back]
             head = "" if edge.target.startswith("question ") else head
-            heavy = spread and edge.kind == "message"
-            width = round(1.2 + 1.8 * (edge.count - min(counts)) / spread, 1) if heavy else 0
+            width = self.arrow_width(edge.count) if edge.kind == "message" else 0
             points = [*curves[0], *(point for curve in curves[1:] for point in curve[1:])]
             flat = tuple(value for point in points for value in point)
             self.scene.arrows.append(Arrow(flat, edge.kind, head, edge.tip, width))
         self._write_lines(places)
+
+    def arrow_width(self, count: int) -> float:
+        """The width in px of an arrow for so many messages, or 0 if all arrows have the same count."""
+        fewest, most = self._counts
+        return most > fewest and round(1.2 + 1.8 * max(0, count - fewest) / (most - fewest), 1)
 
     def _write_lines(self, places: list[list[Place]]) -> None:
         """Write the texts of the arrows: the first line at one of its places, the others next to it."""

@@ -1,6 +1,8 @@
 """`compare(run, other)`: two runs, one above the other, with their first difference and the
 differences between their tables at the end."""
 
+from dataclasses import replace
+
 from ..errors import Misuse, shown
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width, wrapped
@@ -111,7 +113,7 @@ def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
         pair = _pair(runs, parts.pop(0))
     shown = [each for each in pair if each.steps] or pair
     times = min(each.first for each in shown), max(each.last for each in shown)
-    return [each._replace(first=times[0], last=times[1]) for each in pair]
+    return [replace(each, first=times[0], last=times[1]) for each in pair]
 
 
 def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:

@@ -15,7 +15,7 @@ _ENDED = ("save", "undone", "failed", "crash", "no answer", "dead letter", "refu
 _STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
 PUBLISHED_AGAIN, REDRIVEN = "published again", "redriven"
-_CROWD = 100  # bars: if there are more, only those with words are named
+_CROWD = 100  # bars: if there are more, only those with words have a name and a tip at their arrow
 _QUIET = frozenset(("deliver", "commit", "ack"))  # not drawn, unless a fault struck them
 _NEXT = ("again in", "to ", "its ")  # beginnings of words about the broker's next action
 
@@ -37,6 +37,7 @@ class Drawn:
         self._newest: dict[tuple[str, str, str | None], int] = {}
         self._deaths: dict[int, SpanEvent] = {}  # the step of a dead letter -> its event
         self._answers: dict[int, Hop] = {}  # the step that sends an answer -> its hop
+        self._crowded = sum(step.step == "handle" for step in excerpt.steps) > _CROWD
         for number in excerpt.numbers:
             step = self.journal[number]
             if step.fault or step.step not in _QUIET:
@@ -50,8 +51,6 @@ class Drawn:
                     self._event(span.last, "refused", f"refused: {span.refused}")
                 elif bar.words and not any(event.what in _ENDED for event in bar.inner):
                     bar.outcome = "nothing saved" * (bar.service in saving)
-        for bar in self.bars:
-            bar.named = bool(bar.words) or len(self.bars) <= _CROWD
         if excerpt.whole:
             self._draw_unheard(excerpt.run.system)
         for hop in self._answers.values():
@@ -196,6 +195,7 @@ class Drawn:
         elif arrival.late:
             bar.words = "late"
         self._note_version(bar)
+        bar.named = bool(bar.words) or not self._crowded
         if source := self._source(number):
             last, before = arrival.previous, None
             if last is not None and last.last is not None and last.last < number:
@@ -207,10 +207,9 @@ class Drawn:
                 kind = "compensating"
             if arrival.again or self.traffic.of_step[number].question:
                 kind = "again" if arrival.again else "question"
-            when = f"{seconds(source.time)} to {seconds(step.time)}"
-            tip = f"{bar.name} to {bar.service}, {when}"
+            tip = f"{bar.name} to {bar.service}, {seconds(source.time)} to {seconds(step.time)}"
             tip += f", {bar.words}" if arrival.again else ""
-            self.hops.append(Hop(kind, source, bar, tip))
+            self.hops.append(Hop(kind, source, bar, tip if bar.named else ""))
         if step.fault and step.fault != "crash":
             self._event(number, "failed", f"{step.fault} before handling")
 

@@ -2,7 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from ..errors import Misuse, Unknown
 from ..sim.clock import milliseconds
@@ -24,7 +25,8 @@ _GRAVE = {
 }  # fmt: skip
 
 
-class Excerpt(NamedTuple):
+@dataclass(frozen=True)
+class Excerpt:
     """The steps of a run that are shown, by their numbers in the journal.
 
     `first` and `last` are the times shown, in ms. `whole`: nothing later was left out. `one_story`:
@@ -38,7 +40,7 @@ class Excerpt(NamedTuple):
     whole: bool = True
     one_story: bool = False
 
-    @property
+    @cached_property
     def steps(self) -> list[Step]:
         """The steps that are shown."""
         return [self.run.journal[number] for number in self.numbers]
@@ -76,9 +78,10 @@ def choose(
         several = f"the {len(ids)} stories of {correlation}"
         about = _about(journal, numbers) if len(ids) == 1 else several
     if timed:
-        numbers = [n for n in numbers if journal[n].time <= last]
+        steps = ((number, journal[number]) for number in numbers)
+        timely = ((number, step) for number, step in steps if step.time <= last)
         # An outage that began before may still last.
-        numbers = [n for n in numbers if journal[n].time >= first or journal[n].step in LIFE]
+        numbers = [number for number, step in timely if step.time >= first or step.step in LIFE]
         when = f"{seconds(first)} to {seconds(last)}"
         about = f"{about}, {when}" if one_story else when
     else:

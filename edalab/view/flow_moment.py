@@ -18,6 +18,7 @@ from .picture import Picture
 from .scene import Box, Label, Mark, Scene
 
 _CELL, _ROW = 20, 17  # px: width of a partition, height of a group
+_NAME = 130  # px of the name of a group
 _STATE, _RETRIES = 80, 114  # px for the words of a service's state, and of one that tries again
 _OUTAGE_LEGEND = {
     "down": "hatched: down",
@@ -81,7 +82,7 @@ class FlowMoments:
             "diamond: again": any(flight.again for flight in flights),
             "struck ring: lost": any(flight.stopped for flight in flights),
             "small box: partition or queue, with how many wait": self._moments.places,
-            "thick edge: at work": True,
+            "thick frame: at work": True,
         }
         outages = dict.fromkeys(_OUTAGE_LEGEND[one.kind] for one in self._moments.outages)
         return [*(words for words, there in seen.items() if there), *outages]
@@ -95,7 +96,8 @@ class FlowMoments:
             edge = edges.get(whole[:2], whole)
             used = edge.count or whole.source in asked
             kind = edge.kind if used else "not yet"
-            scene.arrows.append(replace(arrow, kind=kind, tip=edge.tip))
+            width = arrow.width and self._chart.arrow_width(edge.count)
+            scene.arrows.append(replace(arrow, kind=kind, tip=edge.tip, width=width))
             for label, text in zip(labels, edge.lines if used else (), strict=False):
                 kind = edge.label_kind
                 scene.labels.append(replace(label, text=text, kind=kind, tip=edge.tip))
@@ -153,7 +155,7 @@ class FlowMoments:
             numbers = _numbers(keys, moment)
             at = left + wide - _CELL * len(numbers)
             if group:
-                name = shorten(group, 90, 10)
+                name = shorten(group, _NAME, 10)
                 scene.labels.append(Label(at - 6, y + 7, name, "detail", "end", group))
             for place, many in enumerate(numbers):
                 where = f"partition {place}: " if len(numbers) > 1 else ""
@@ -233,7 +235,9 @@ class _Path:
 
 def _room(rows: list) -> tuple[int, int]:
     """The width and height in px of a channel's rows."""
-    names = max((text_width(shorten(name, 90, 10), 10) + 6 for name, _ in rows if name), default=0)
+    names = max(
+        (text_width(shorten(name, _NAME, 10), 10) + 6 for name, _ in rows if name), default=0
+    )
     cells = max(len(keys) if keys[0][1] is not None else 1 for _, keys in rows)
     return names + cells * _CELL, len(rows) * _ROW
 

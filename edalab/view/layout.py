@@ -57,7 +57,7 @@ class Layout:
         beside: Sequence[Drawn] = (),
     ):
         self.drawn, self.scene, self.services, self.window = drawn, scene, services, drawn.window
-        self.names = [shorten(name, 130, 13, True) for name in services]
+        self.names = [shorten(name, max(130, scene.width // 5), 13, True) for name in services]
         widest = max([text_width(name, 13, True) for name in self.names], default=40)
         self.left, self.right = widest + 36, scene.width - 12
         self.placer = LabelPlacer(scene, (self.left + 4, 0, self.right - 5, 10**6), _LINE)
@@ -225,16 +225,14 @@ class Layout:
         """Reserve a vertical part of an arrow and return its x: `first`, or if that is next to an arrow
         with another owner, one of the `others`. If none is free, it is `first`."""
         top, bottom, owner = min(y1, y2), max(y1, y2), (hop.source, hop.kind == "again")
-
-        def is_taken(x: int) -> bool:
+        for x in chain((first,), others):
             for start, end, other in self._beside[x]:
                 if start < bottom and top < end and other != owner:
-                    return True
-            return False
-
-        x = first
-        if is_taken(first):
-            x = next((x for x in others if not is_taken(x)), first)
+                    break
+            else:  # it is free
+                break
+        else:
+            x = first
         here = top, bottom, owner
         for near in range(x - BESIDE + 1, x + BESIDE):
             self._beside[near].append(here)
@@ -259,9 +257,11 @@ class Layout:
         for bar in self.drawn.bars:
             y = self.row(bar).y - BAR // 2
             scene.bars.append(Box(bar.x, y, bar.w, BAR, bar.kind, bar.tip))
-            scene.bars += [Box(e.x - 1, y, 2, BAR, "saved") for e in bar.inner if e.what == "save"]
-            gone = [event.x for event in bar.inner if event.what == "undone"]
-            scene.bars += [Box(x - 2, y, 4, BAR, "undone save") for x in gone]
+            for event in bar.inner:
+                if event.what == "save":
+                    scene.bars.append(Box(event.x - 1, y, 2, BAR, "saved"))
+                elif event.what == "undone":
+                    scene.bars.append(Box(event.x - 2, y, 4, BAR, "undone save"))
             for start, end in still[bar.service, bar.replica]:
                 left, right = max(bar.x, start) + 1, min(bar.x + bar.w, end) - 1
                 if left < right:

@@ -76,7 +76,8 @@ def saga_map(
     top = SagaChart(scene, moment, y + 4).bottom + 28
     books, right = None, width - MARGIN
     if ledger is not None:
-        books = Ledger(ledger, run, max(0, story.start - 1), now, *_judged(sagas, story, now))
+        before = max(0, story.start - 1 if now is None else min(story.start - 1, now))
+        books = Ledger(ledger, run, before, now, *_judged(sagas, story, now))
         if len(sagas) > 1:
             books.title = "Ledger of all sagas"
     beside = books is not None and width - books.width >= 320

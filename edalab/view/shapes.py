@@ -11,17 +11,36 @@ from .theme import BoxLook, LabelLook, MarkLook, StrokeLook
 
 
 class Path(tuple[tuple[Any, ...], ...]):
-    """Lines and curves, each a letter and its numbers, as in an SVG path."""
+    """Lines and curves, each a letter and its numbers, as in an SVG path. It begins with an M."""
 
     @cached_property
     def steps(self) -> str:
-        """The path in relative SVG commands, which can be written after any point."""
-        text, x, y = "", 0, 0
-        for letter, *numbers in self:
-            by = [number - (y if place % 2 else x) for place, number in enumerate(numbers)]
-            text += letter.lower() + " ".join(map(str, by))
-            x, y = numbers[-2:] or (x, y)
-        return text.replace(" -", "-").removeprefix("m0 0")
+        """The path from its first point, in relative SVG commands, which are short."""
+        (_, x, y, *rest), *others = self
+        text = ""
+        for letter, *numbers in (("L", *rest), *others):
+            if letter == "C":
+                for a, b, c, d, end, to in zip(*[iter(numbers)] * 6, strict=True):
+                    if a == x and b == y and ((c == end and d == to) or (c == x and d == y)):
+                        text += _line(end - x, to - y)
+                    else:
+                        text += f"c{a - x} {b - y} {c - x} {d - y} {end - x} {to - y}"
+                    x, y = end, to
+            elif letter == "L":
+                for end, to in zip(*[iter(numbers)] * 2, strict=True):
+                    text += _line(end - x, to - y)
+                    x, y = end, to
+            else:
+                by = [number - (y if place % 2 else x) for place, number in enumerate(numbers)]
+                text += letter.lower() + " ".join(map(str, by))
+                x, y = numbers[-2:] or (x, y)
+        return text.replace(" -", "-")
+
+
+def _line(right: int, down: int) -> str:
+    if not down:
+        return f"h{right}" if right else ""
+    return f"l{right} {down}" if right else f"v{down}"
 
 
 class Shape(NamedTuple):

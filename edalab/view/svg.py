@@ -4,7 +4,7 @@ move of a slider."""
 from html import escape
 
 from .scene import Scene
-from .shapes import Path, Shape, Words, shapes
+from .shapes import Shape, Words, shapes
 from .theme import FONT, PAPER
 
 
@@ -33,28 +33,12 @@ def _paths(shape: Shape) -> list[str]:
     group += f' fill-opacity="{shape.opacity:g}"' if shape.opacity < 1 else ""
     parts, silent = [f"{group}>"], ""
     for x, y, path, tip in shape.paths:
-        d = f"M{x} {y}{path.steps}" if x or y else _written(path)
+        d = f"M{x + path[0][1]} {y + path[0][2]}{path.steps}"
         if tip:
             parts.append(f'<path d="{d}"><title>{escape(tip, quote=False)}</title></path>')
         else:
             silent += d
     return [*parts, f'<path d="{silent}" pointer-events="none"/></g>' if silent else "</g>"]
-
-
-def _written(path: Path) -> str:
-    """A path in absolute SVG commands. Most curves of an arrow are straight, and a straight line is
-    written in fewer numbers."""
-    text, x, y = "", 0, 0
-    for letter, *numbers in path:
-        if letter != "C":
-            text += letter + " ".join(map(str, numbers))
-            x, y = numbers[-2:] or (x, y)
-            continue
-        for a, b, c, d, end, to in zip(*[iter(numbers)] * 6, strict=True):
-            straight = a == x and b == y and c == end and d == to
-            text += f"L{end} {to}" if straight else f"C{a} {b} {c} {d} {end} {to}"
-            x, y = end, to
-    return text
 
 
 def _words(words: Words) -> list[str]:

@@ -82,8 +82,8 @@ def timeline(
 
     `start` and `end` (seconds) limit the time shown, and `cursor` (seconds) marks a moment. If the
     run has more than 40 handlings, the story that went worst is shown by default. If more than 100
-    handlings are shown, only the repeated, late and outdated ones are named. The caption reports how
-    much is hidden, and the verdicts of the `claims`."""
+    handlings are shown, only the repeated, late and outdated ones have a name, and a tooltip at their
+    arrow. The caption reports how much is hidden, and the verdicts of the `claims`."""
     check_run("timeline", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor, start=start, end=end)
     verdicts = [run.check(claim) for claim in claims]

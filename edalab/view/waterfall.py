@@ -10,6 +10,7 @@ from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
 BAR, MARK, CLEAR = 12, 12, 8  # px: height of a bar, width of a mark, from a mark to an edge
+_BEFORE, _AFTER = 6, 14  # px from the axis to a cursor before its first or after its last time
 _GRAVE = {"late", "in doubt", "failed", "done twice", "never done"}
 _FAILED = ("crash", "failure", "retry", "dead_letter")
 
@@ -27,7 +28,8 @@ def waterfall(scene: Scene, moment: DrawnMoment, top: int, right: int) -> int:
     bars = [bar for history in histories.values() for bar in history.bars]
     ends = {bar.end for bar in bars if bar.end is not None}
     axis = scene.axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
-    cursor = None if moment.now is None else _x(axis, now)
+    beside = _AFTER * (now > axis.times[-1]) - _BEFORE * (now < axis.times[0])
+    cursor = None if moment.now is None else _x(axis, now) + beside
     bottom = top + 14 + height * len(steps)
     axis.draw(scene, top + 12, bottom, right, 11)
     for number, step in enumerate(steps):
