@@ -293,3 +293,16 @@ def test_a_saga_that_went_forward_and_has_no_end_is_stuck_whatever_other_systems
     run.system.saga_roles = {name: role for name, role in roles if not role.settles}
     assert run.check(claims.saga_settled()).outcome == "broken"
     assert [outcome(story).sentence for story in stories(run)] == ["stuck after RoomBooked"]
+
+
+def test_a_refusal_counts_for_the_map_and_the_claims_once_it_is_published():
+    build, workload = right_sagas.RIGHT["choreographed, all at once"]
+    run = simulate(build(), workload, faults=["fail inventory.publish.InventoryRefused #1"])
+    story = next(one for one in stories(run) if one.subject == "rare")
+    sent = [step for step in run.journal if step.step == "publish" and step.envelope]
+    failed, said = [s.time for s in sent if s.envelope.type == "InventoryRefused"]
+    for time in times(run):
+        moment = story.at(time)
+        [reserved] = [step for step in story.steps if step.name == "InventoryReserved"]
+        refused = moment.states[reserved].name == "refused"
+        assert refused == ("InventoryReserved" in moment.saga.refused) == (time >= said > failed)

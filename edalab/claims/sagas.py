@@ -176,10 +176,7 @@ def _why_needless(saga: Saga, compensation: Occurrence) -> str:
     steps = compensation.compensates
     if any(step.done is not None for step in steps):
         return ""
-    name = saga.role(compensation.type).compensates
-    refusals = [
-        n for other in saga.sent if saga.role(other).refuses == name for n in saga.sent[other]
-    ]
+    refusals = saga.refusals_of([saga.role(compensation.type).compensates or ""])
     refusals = [n for n in refusals if of_one_key(compensation.message, saga.envelope(n))]
     # A span that finished without doing the step refused it, or did nothing.
     refusals += [span.last for step in steps for span in step.spans if span.finished]

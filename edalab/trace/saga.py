@@ -230,16 +230,21 @@ class Saga:
         sent = self.trace.messages_of(span)
         return any(isinstance(e.data, Command) and e.type in self.types for e in sent)
 
+    def refusals_of(self, names: list[str]) -> list[int]:
+        """The first publish of each message that refuses a step of these types."""
+        refusing = [name for name in self.sent if self.role(name).refuses in names]
+        numbers = [number for name in refusing for number in reversed(self.sent[name])]
+        return sorted({self.envelope(number).id: number for number in numbers}.values())
+
     def refused_at(self, span: Span) -> int | None:
         """The step at which a span refused its command, by `Refused` or by a refusing message of its key."""
         if span.refused is not None:
             return span.last
         command = span.envelope
         if command.id not in self._refusals:
-            names = [name for name in self.sent if self.role(name).refuses == command.type]
-            numbers = [n for name in names for n in self.sent[name]]
-            numbers = [n for n in numbers if of_one_key(command, self.envelope(n))]
-            self._refusals[command.id] = min(numbers, default=None)
+            refusals = self.refusals_of([command.type])
+            numbers = (n for n in refusals if of_one_key(command, self.envelope(n)))
+            self._refusals[command.id] = next(numbers, None)
         return self._refusals[command.id]
 
     @cached_property

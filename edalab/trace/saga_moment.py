@@ -70,7 +70,7 @@ class History:
         self._trace = trace = moment.saga.trace
         recorded = set(moment.saga.numbers)
         self._sent = [number for number in step.sent if number in recorded]
-        self._refusals = [number for number in step.refusals if number in recorded]
+        self._refusals = moment.saga.refusals_of(step.names)
         ids = [*step.causes] if step.is_event else [moment.saga.envelope(n).id for n in self._sent]
         ids = [*dict.fromkeys(ids)]
         spans = [span for id in ids for span in trace.by_message.get(id, ())]

@@ -25,7 +25,6 @@ class SagaStep:
     final: bool = False
     settles: bool = False
     sent: list[int] = field(default_factory=list)
-    refusals: list[int] = field(default_factory=list)
     causes: dict[str, None] = field(default_factory=dict)
     awaited: str | None = None
     reminders: list[str] = field(default_factory=list)

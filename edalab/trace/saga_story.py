@@ -124,9 +124,8 @@ class SagaStory:
         if role.refuses:
             refused = self._of_type.get(role.refuses)
             refused = refused or self._step(role.refuses, envelope.source, before, number)
-            if not refused.refusals and envelope.causation:
+            if envelope.causation:
                 refused.causes[envelope.causation] = None
-            refused.refusals.append(number)
             if not role.settles or refused is reported:
                 return refused
             self._of_message[envelope.id] = refused
@@ -218,7 +217,8 @@ class SagaStory:
                         quiet.append((service, number))
                     elif trace.over or (service, envelope.id) in trace.given_up:
                         self._stands_still(service, number)
-        turned_back = any(step.compensates or step.refusals or step.awaited for step in self._steps)
+        turned_back = any(step.compensates or step.awaited for step in self._steps)
+        turned_back |= any(self.saga.refusals_of(step.names) for step in self._steps)
         settled = any(step.settles for step in self._steps)
         if quiet and trace.over and not turned_back and not settled:
             self._stands_still(*quiet[-1])
