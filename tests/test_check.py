@@ -18,7 +18,7 @@ from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
 from edalab.practice.answer import Answer
 from edalab.practice.check import Result
-from edalab.practice.exercise import Anomaly, Exercise, explored
+from edalab.practice.exercise import Anomaly, Exercise, explored, hints_of
 from edalab.practice.explained import explained
 
 SCHEMA = (
@@ -35,7 +35,7 @@ class PaymentCharged(Event, key="order_id"):
     order_id: str
 
 
-@Claim("each order is charged once")
+@Claim("each order is charged once, and announced", about=OrderPlaced)
 def charged_once(run):
     placed = {
         s.envelope.data.order_id
@@ -43,25 +43,17 @@ def charged_once(run):
         if s.step == "publish" and s.envelope.type == "OrderPlaced"
     }
     rows = dict(run.rows("payments", "select order_id, count(*) from charges group by 1"))
-    return [
-        f"{order} was charged {rows.get(order, 0)} times"
-        for order in sorted(placed)
-        if rows.get(order, 0) != 1
-    ]
-
-
-@Claim("who charged says so", about=OrderPlaced)
-def told(run):
+    for order in sorted(placed):
+        if rows.get(order, 0) != 1:
+            yield "not charged once", f"{order} was charged {rows.get(order, 0)} times"
     said = {
         s.envelope.data.order_id
         for s in run.journal
         if s.step == "publish" and s.envelope.type == "PaymentCharged" and s.fault != "crash"
     }
-    return [
-        order
-        for (order,) in run.rows("payments", "select order_id from charges")
-        if order not in said
-    ]
+    for (order,) in run.rows("payments", "select order_id from charges"):
+        if order not in said:
+            yield "not told", order
 
 
 def build(charge, variant):
@@ -80,7 +72,7 @@ HINTS = {
     "not told": ("Who else?", "Publish.", "Return it."),
 }
 ONE = Exercise(
-    "05.2", "Charge", "event, ctx", explored(build, {"not charged once": charged_once, "not told": told}), HINTS,
+    "05.2", "Charge", "event, ctx", explored(build, charged_once, HINTS), HINTS,
     {"OrderPlaced": OrderPlaced, "PaymentCharged": PaymentCharged},
 )  # fmt: skip
 
@@ -469,9 +461,7 @@ def test_the_second_timing_is_at_another_time_for_answers_that_know_the_first():
     def charge(event, ctx):
         return right(event, ctx) if ctx.now < 1 else None
 
-    trial = explored(
-        build, {"not charged once": charged_once}, only=("of none", lambda fault: False)
-    )
+    trial = explored(build, charged_once, HINTS, only=("of none", lambda fault: False))
     found = trial(Answer(charge, "event, ctx", ONE.names), 1)
     assert (found.name, found.run.journal[0].time) == ("not charged once", 1100)
     assert (
@@ -488,7 +478,6 @@ def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
 
     again = ["crash payments.publish.PaymentCharged #1"]
     never = ["crash payments.handle.OrderPlaced #9"]
-    known = {"not charged once": charged_once, "not told": told}
     tried = {}
     for name, more in {
         "single": {},
@@ -496,7 +485,8 @@ def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
         "alone": {"alone": [again]},
         "never": {"beside": [never]},
     }.items():
-        tried[name] = explored(build, known, **more)(Answer(charge, "event, ctx", ONE.names), 1)
+        trial = explored(build, charged_once, HINTS, **more)
+        tried[name] = trial(Answer(charge, "event, ctx", ONE.names), 1)
     assert (
         tried["beside"].name == "not told"
         and [str(f) for f in tried["beside"].run.faults][0] == again[0]
@@ -506,14 +496,24 @@ def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
     assert tried["never"] == tried["single"]  # what never happened is not said to have been tried
 
 
-def trial_of(judge, reasons, among=(0, 9)):
-    """The trial of an exercise that asks for a number and the letter of a reason."""
-    return explained("05.9", "", ("a number", among), lambda variant: {}, judge, reasons, {}).trial
+def test_hints_are_three_lines_below_one_name_or_several():
+    three = ("Why?", "There.", "So.")
+    text = "\n    lost | lost, by itself\n        Why?\n        There.\n        So.\n    "
+    assert hints_of(text) == {"lost": three, "lost, by itself": three}
+    with pytest.raises(ValueError):
+        hints_of("lost\n  Why?\n  There.")
+
+
+def trial_of(judge, among=(0, 9, 0.5)):
+    """The trial of an exercise that asks for a number and the letter of a reason, which is (a)."""
+    no = dict.fromkeys("bcd", ("no", None))
+    what = "a number", among
+    return explained("05.9", "", what, lambda v: {}, judge, "a", lambda *_: no, {}).trial
 
 
 @pytest.mark.parametrize("value", [0, 10, 2.5, -3, 10**9])
 def test_a_value_that_cannot_be_tried_is_told_what_can(value):
-    trial = trial_of(lambda value, variant: "well", {"a": None}, range(1, 10))
+    trial = trial_of(lambda value, variant: "well", range(1, 10))
     said = f"the value is {value:g}; it is a number from 1 to 9"
     assert trial(Answer(lambda: (value, "a"), "", {}), 1).evidence == said
     assert trial(Answer(lambda: (9.0, "a"), "", {}), 1) == "well"
@@ -535,10 +535,7 @@ def test_a_value_that_cannot_be_tried_is_told_what_can(value):
     ],
 )
 def test_a_value_and_a_reason_are_a_number_and_a_letter_of_the_list(returned):
-    trial = trial_of(
-        lambda value, variant: "well",
-        {"a": None, "b": lambda value, variant: ("no", None)},
-    )
+    trial = trial_of(lambda value, variant: "well")
     assert trial(Answer(lambda: returned, "", {}), 1).name == "no value and reason"
 
 
@@ -547,17 +544,12 @@ def test_a_value_and_a_reason_are_a_number_and_a_letter_of_the_list(returned):
     [(3, "a"), [3.0, " A"], (numpy.int64(3), "(a)"), (numpy.float64(3), "a:"), (Fraction(3), "a.")],
 )
 def test_a_number_is_a_number_and_a_letter_a_letter_however_they_are_written(returned):
-    trial = trial_of(
-        lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)), {"a": None}
-    )
+    trial = trial_of(lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)))
     assert trial(Answer(lambda: returned, "", {}), 1) == "well"
 
 
 def test_a_wrong_reason_is_told_when_the_value_is_right():
-    trial = trial_of(
-        lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)),
-        {"a": None, "b": lambda value, variant: ("no", None)},
-    )
+    trial = trial_of(lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)))
     found = [
         trial(Answer(lambda answer=answer: answer, "", {}), 1)
         for answer in ((3, "A"), (3, "b"), (2, "b"))

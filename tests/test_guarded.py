@@ -36,7 +36,7 @@ FRAMES = {
     "the garbage collector": """
     import gc
     for each in gc.get_objects():
-        if isinstance(each, dict) and "untested" in each:
+        if isinstance(each, dict) and "a customer is not answered" in each:
             each.clear()
     frame = None""",
 }
@@ -48,10 +48,8 @@ def test_an_answer_finds_no_frames(way, swallowed):
     body = f"""
     {FRAMES[way]}
     while frame:
-        for name in ("claims", "untested"):
-            held = frame.f_locals.get(name)
-            if isinstance(held, dict):
-                held.clear()
+        if "hints" in frame.f_locals:
+            frame.f_locals["hints"].clear()
         frame = frame.f_back
 """
     if swallowed:
@@ -72,9 +70,9 @@ REACHED = [
     from edalab.claims.claim import Claim
     Claim.check.__code__ = (lambda self, run: run).__code__
 """),
-    ("a customer is not answered", """
+    ("is_told.function", """
     import edalab.exercises.lesson_00_claims as claims
-    claims.CLAIMS.clear()
+    claims.is_told.function = lambda run: []
 """),
     ("EXERCISES.1.trial", """
     from edalab.practice.exercise import exercise
@@ -83,7 +81,7 @@ REACHED = [
     ("a customer is not answered", """
     from edalab.practice.exercise import exercise
     trial = exercise("00.2").trial
-    dict(zip(trial.__code__.co_freevars, trial.__closure__))["claims"].cell_contents.clear()
+    dict(zip(trial.__code__.co_freevars, trial.__closure__))["hints"].cell_contents.clear()
 """),
     ("simulate", """
     import edalab.practice.exercise, sys
@@ -96,12 +94,12 @@ REACHED = [
 def test_an_answer_that_changes_its_judge_is_told_so_and_the_next_one_is_judged_as_ever(
     what, source
 ):
-    before = Claim.check, exercise("00.2").trial, {**lesson_00_claims.CLAIMS}
+    before = Claim.check, exercise("00.2").trial, lesson_00_claims.is_told.function
     answer = cell(f"async def cancel(command, ctx):{source}    return 'cancelled'\n")
     result = check(answer, "00.2")
     assert (result.outcome, result.anomaly) == ("not yet", "misuse"), result
     assert what in result.evidence and "by which edalab judges an answer" in result.evidence
-    assert before == (Claim.check, exercise("00.2").trial, lesson_00_claims.CLAIMS)
+    assert before == (Claim.check, exercise("00.2").trial, lesson_00_claims.is_told.function)
     assert check(cell(NOTHING), "00.2").anomaly not in ("misuse", "")
 
 

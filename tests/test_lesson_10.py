@@ -6,6 +6,7 @@ import lessons
 import pytest
 
 from edalab import compatibility, deploy, explore, simulate
+from edalab.exercises.lesson_10_system import edits, tried
 from edalab.view import timeline
 
 NAME = "10-schema-evolution"
@@ -341,3 +342,9 @@ def test_the_story_of_one_order_shows_the_deploy_before_it(lesson):
     correlation = lesson.tuesday.failures[0].message.correlation
     picture = timeline(lesson.tuesday, correlation).svg()
     assert ">deploy<" in picture and "diamond: deploy" in picture and "v3" in picture
+
+
+def test_the_evidence_against_a_strict_reader_names_the_field_that_it_lacks():
+    some = [edit for variant in range(1, 9) for edit in edits(variant)]
+    told = [tried(edit, 1, backward) for edit in some for backward in (True, False)]
+    assert any("has no field 'note'; fields: order_id, total" in words for words in told)

@@ -6,7 +6,7 @@ import pytest
 
 from edalab import Command, PublishFailed, System, explore, pause, restore, rewind, simulate
 from edalab.exercises import lesson_11_system
-from edalab.exercises.lesson_11_claims import rows_of, wrong_relay
+from edalab.exercises.lesson_11_claims import one_relay, rows_of
 from edalab.view import timeline
 
 NAME = "11-dual-writes-and-recovery"
@@ -357,7 +357,7 @@ def test_a_run_of_the_exercise_may_end_with_the_news_and_the_row_is_tried_once_m
     system, people = lesson_11_system.relay_of(relay, 0)
     for faults, often in ([], 3), (["fail orders.publish.RowParked"], 4):
         run = simulate(system, people, faults=faults, until=16)
-        assert [*wrong_relay(run)] == []
+        assert run.check(one_relay)
         [large] = [row for row in rows_of(run) if row.large]
         tries = [
             s
@@ -391,9 +391,8 @@ def test_a_verdict_of_the_exercise_names_the_row_that_was_refused(lesson, later)
     [large] = [row for row in rows_of(run) if row.large]
     order, line = large.line
     why = f"and line {line} (row {large.id}) was refused"
-    assert ("out of order", f"line {line + 1} of {order} is published, {why}") in [
-        *wrong_relay(run)
-    ]
+    mistake = "out of order", f"line {line + 1} of {order} is published, {why}"
+    assert mistake in run.check(one_relay).evidence
 
 
 def test_in_pictures_of_the_exercise_each_event_goes_somewhere():

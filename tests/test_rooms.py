@@ -55,7 +55,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11925, "library": 24821, "exercises": 6822}
+LINES = {"core": 11925, "library": 24847, "exercises": 6243}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -5,7 +5,7 @@ from typing import Any
 from ..claims.claim import Claim
 from ..errors import listed
 from ..sim.run import Run
-from .general import steps
+from .general import Mistakes, steps
 from .lesson_00_system import NAMES, SUBSCRIBERS, CancelOrder
 
 
@@ -60,102 +60,79 @@ def unheard(run: Run, order: str, what: str) -> list[str]:
     return [f"{order} is {what}, but {name} never heard of it" for name in deaf]
 
 
-@Claim("customers are answered, whatever happens to the other services", about=CancelOrder)
-def everybody_is_answered(run):
-    if orders_in_trouble(run):
-        return []
-    return [f"{order}: {note}" for order, note in answers(run) if note.endswith("gives up")]
-
-
-@Claim("every customer gets the right answer", about=CancelOrder)
-def answered_rightly(run):
-    wrong = []
+def wrong_answers(run: Run) -> Mistakes:
     for number, (order, note) in enumerate(answers(run)):
+        if note.endswith("gives up") and not orders_in_trouble(run):
+            yield "a customer is not answered", f"{order}: {note}"
         right = "unknown" if number and order not in on_record(run) else "cancelled"
         _, answered, answer = note.partition(" is told: ")
         if answered and answer != right and not (again(run) and answer == "cancelled"):
-            wrong.append(f"{order}: the customer is told {answer or 'nothing'}, not {right}")
-    return wrong
+            what = f"{order}: the customer is told {answer or 'nothing'}, not {right}"
+            yield "wrong answer", what
 
 
-@Claim("an order that is gone is not cancelled again", about=CancelOrder)
-def not_again(run):
-    told = []
+def cancelled_again(run: Run) -> Mistakes:
+    found = []
     for asked in again(run):
-        told = [
-            f"{step.envelope.type} is sent once more"
-            for step in run.journal
-            if (step.service, step.step) in (("orders", "publish"), ("orders", "ask"))
-            and step.envelope.causation == asked.envelope.id
-        ]
+        sent = steps(run, "publish", service="orders") + steps(run, "ask", service="orders")
+        caused = [s.envelope.type for s in sent if s.envelope.causation == asked.envelope.id]
+        found = [f"{kind} is sent once more" for kind in caused]
         if [note for _, note in answers(run)[1:] if note.endswith(": cancelled")]:
-            told.append("Ada is told once more that it is cancelled")
-        if told and first(run) in on_record(run.at(asked.time / 1000)):  # slow, so it comes last
-            return []  # her first request had no effect
-    return [f"{first(run)} was gone, and {what}" for what in told]
+            found.append("Ada is told once more that it is cancelled")
+        if found and first(run) in on_record(run.at(asked.time / 1000)):  # slow, so it comes last
+            return  # her first request had no effect
+    for what in found:
+        yield "cancelled again", f"{first(run)} was gone, and {what}"
 
 
-@Claim("the services learn of every cancelled order", about=CancelOrder)
-def somebody_hears(run):
+def not_heard_of(run: Run) -> Mistakes:
     deaf = [order for order in cancelled(run) if not done(run, order)]
     kinds = {step.envelope.type for step in steps(run, "publish")} - NAMES.keys()
-    strange = [
-        f"{kind} is published, and nobody subscribes to it" for kind in sorted(kinds) if deaf
-    ]
-    return strange + [said for order in deaf for said in unheard(run, order, "cancelled")]
+    for kind in sorted(kinds) if deaf else ():
+        yield "nobody heard of it", f"{kind} is published, and nobody subscribes to it"
+    for order in cancelled(run):
+        for evidence in unheard(run, order, "cancelled"):
+            yield "nobody heard of it" if order in deaf else "some never heard of it", evidence
 
 
-@Claim("every service learns of every cancelled order", about=CancelOrder)
-def everybody_hears(run):
-    return [said for order in cancelled(run) for said in unheard(run, order, "cancelled")]
-
-
-@Claim("no service learns twice of an order", about=CancelOrder)
-def told_once(run):
+def told_twice(run: Run) -> Mistakes:
     asks = steps(run, "ask", service="orders")
     may_repeat = any(getattr(fault, "do", "") != "delay" for fault in run.faults)
-    if may_repeat or (asks and not run.faults):  # asks break another claim first
-        return []
-    told = [(s.service, s.envelope) for s in steps(run, "handle")]
-    told = [(name, message.type) for name, message in told if message.data.orderId == first(run)]
-    kinds = {name: [kind for by, kind in told if by == name] for name in SUBSCRIBERS}
-    return [f"{name} received {listed(by)}" for name, by in kinds.items() if len(by) > 1]
+    if may_repeat or (asks and not run.faults):  # asks are another mistake, too
+        return
+    for name in SUBSCRIBERS:
+        handled = [s.envelope for s in steps(run, "handle", service=name)]
+        if len(kinds := [m.type for m in handled if m.data.orderId == first(run)]) > 1:
+            yield "told more than once", f"{name} received {listed(kinds)}"
 
 
-@Claim("a cancelled order is no longer on record", about=CancelOrder)
-def off_the_record(run):
-    kept = [order for order in cancelled(run) if order in on_record(run)]
-    return [f"{order} is cancelled, and still on record" for order in kept]
-
-
-@Claim("nothing else is cancelled", about=CancelOrder)
-def nothing_else(run):
-    wrong = [] if "order-1" in on_record(run) else ["order-1 is gone, and nobody cancelled it"]
+def wrong_effects(run: Run) -> Mistakes:
+    recorded = on_record(run)
+    for order in cancelled(run):
+        if order in recorded:
+            yield "still on record", f"{order} is cancelled, and still on record"
+    if "order-1" not in recorded:
+        yield "something else is cancelled", "order-1 is gone, and nobody cancelled it"
     for order, _ in answers(run):
-        if order != first(run):
-            wrong += [f"{name} handled {order}, which does not exist" for name in done(run, order)]
-    return wrong
+        for name in done(run, order) if order != first(run) else ():
+            yield "something else is cancelled", f"{name} handled {order}, which does not exist"
+    if first(run) in recorded and done(run, first(run)):
+        yield "refunded though it stands", f"{first(run)} is refunded, and still on record"
 
 
-@Claim("nobody is refunded for an order that stands", about=CancelOrder)
-def no_refund_for_an_order(run):
-    refunded = first(run) in on_record(run) and done(run, first(run))
-    return [f"{first(run)} is refunded, and still on record"] if refunded else []
+def misinformed(run: Run) -> Mistakes:
+    for wrong in (wrong_answers, cancelled_again, not_heard_of, told_twice, wrong_effects):
+        yield from wrong(run)
+
+
+@Claim("every service learns of a cancelled order, and customers are answered", about=CancelOrder)
+def is_told(run: Run) -> Mistakes:
+    yield from misinformed(run)
 
 
 @Claim("every service learns of an order that is gone", about=CancelOrder)
-def gone_is_heard_of(run):
-    return [] if first(run) in on_record(run) else unheard(run, first(run), "gone")
-
-
-CLAIMS = {
-    "a customer is not answered": everybody_is_answered,
-    "wrong answer": answered_rightly,
-    "cancelled again": not_again,
-    "nobody heard of it": somebody_hears,
-    "some never heard of it": everybody_hears,
-    "told more than once": told_once,
-    "still on record": off_the_record,
-    "something else is cancelled": nothing_else,
-    "refunded though it stands": no_refund_for_an_order,
-}
+def gone_is_heard_of(run: Run) -> Mistakes:
+    yield from misinformed(run)
+    if first(run) not in on_record(run):
+        for evidence in unheard(run, first(run), "gone"):
+            yield "gone, and nobody heard of it", evidence

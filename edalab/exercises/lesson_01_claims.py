@@ -6,11 +6,10 @@ from ..claims.claim import Claim
 from ..errors import Unanswered
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
-from .general import claims, no_slips, steps
+from .general import Mistakes, dead_letters, slips, steps
 from .lesson_01_system import UserRegistered, WriteLater
 
 HANDLING = 5  # seconds allowed for the handling of one message
-UNWRITTEN = "given up", "forgotten", "noted too early", "never written to"
 
 
 def registered(run: Run) -> dict[str, str]:
@@ -39,7 +38,7 @@ def dead(run: Run) -> list[Any]:
     return steps(run, "dead_letter", service="mail")
 
 
-def slips(run: Run) -> list[Any]:
+def raised(run: Run) -> list[Any]:
     return [each for each in run.failures if each.line and not isinstance(each.error, Unanswered)]
 
 
@@ -67,47 +66,56 @@ def _why(run: Run, user: str) -> tuple[str, str]:
     return why, f"nobody wrote to {user}; mail's last message about {user} was {message}{odd}"
 
 
-@Claim("accounts is given a pause between two questions", about=UserRegistered)
-def later_is_later(run):
-    """Messages that `mail` sends itself count as one. With two faults, one may double a message."""
-    silent, origin, soon, sent = {}, {}, [], False
-    for step in of_mail(run) if len(run.faults) < 2 else []:
-        cause = origin.get(step.envelope.causation, step.envelope.causation)
+def wrong_letters(run: Run) -> Mistakes:
+    due, users = registered(run), [user for user, _ in letters(run)]
+    for user, email in letters(run):
+        if due.get(user) != email:
+            what = f"the letter went to {email or 'no address'}"
+            yield "another address", f"{user} registered {due.get(user)}, but {what}"
+    for user in due:
+        if (n := users.count(user)) > 1:
+            yield "written to twice", f"{user} got {n} letters"
+
+
+def asked_in_vain(run: Run) -> Mistakes:
+    answered = set()
+    for step in of_mail(run):
         if step.step == "handle":
-            sent = False
-        elif step.step == "publish":
-            soon += [f"mail sends a second message in one call, at {step.time / 1000:g} s"] * sent
-            origin[step.envelope.id], sent = cause, True
-        elif step.step == "retry":  # the pause is the broker's
-            silent.pop(origin.get(step.envelope.id, step.envelope.id), None)
-        elif step.step == "timeout":
-            silent[cause] = step.time
-        elif step.step == "ask" and (waited := step.time - silent.get(cause, -500)) < 500:
-            soon.append(
-                f"mail asked again at {step.time / 1000:g} s, {waited / 1000:g} s after a time-out"
-            )
-    return soon
+            answered.discard(step.envelope.id)
+        elif step.step == "answer" and step.detail != TOO_LATE:
+            answered.add(step.envelope.causation)
+        elif step.step == "ask" and step.envelope.causation in answered:
+            what = f"mail asked {step.envelope.data} at {step.time / 1000:g} s"
+            yield "asked in vain", f"{what}, when it already had an answer"
 
 
-@Claim("every letter goes to the address that was registered", about=UserRegistered)
-def address_as_registered(run):
-    due = registered(run)
-    return [
-        f"{user} registered {due.get(user)}, but the letter went to {email or 'no address'}"
-        for user, email in letters(run)
-        if due.get(user) != email
-    ]
+def announced(run: Run) -> Mistakes:
+    for step in steps(run, "publish", UserRegistered, service="mail"):
+        yield "announced by mail", f"mail publishes {step.envelope.data} at {step.time / 1000:g} s"
 
 
-@Claim("nobody gets two letters", about=UserRegistered)
-def nobody_twice(run):
-    users = [user for user, _ in letters(run)]
-    return [f"{user} got {n} letters" for user in registered(run) if (n := users.count(user)) > 1]
+def mistakes(run: Run) -> Mistakes:
+    yield from slips(run)
+    for wrong in (unwritten, wrong_letters, asked_in_vain, announced):
+        yield from wrong(run)
+    if not may_give_up(run) or raised(run):
+        yield from dead_letters(run)
 
 
-@Claim(f"no message is handled for longer than {HANDLING} s", about=UserRegistered)
-def nobody_is_held_up(run):
-    begun, long = {}, []
+@Claim("everybody who registered gets one letter, to the address registered", about=UserRegistered)
+def one_letter(run: Run) -> Mistakes:
+    yield from mistakes(run)
+
+
+@Claim("everybody gets one letter, and nobody is held up", about=UserRegistered)
+def one_letter_later(run: Run) -> Mistakes:
+    yield from mistakes(run)
+    yield from held_up(run)
+    yield from without_a_pause(run)
+
+
+def held_up(run: Run) -> Mistakes:
+    begun = {}
     for step in of_mail(run):
         message = step.envelope
         if step.step == "handle":
@@ -115,40 +123,24 @@ def nobody_is_held_up(run):
         elif step.step in ("commit", "ack", "retry", "dead_letter") and message.id in begun:
             took = (step.time - begun.pop(message.id)) / 1000
             if took > HANDLING:
-                long.append(f"mail was busy with {message.type} {message.id} for {took:g} s")
-    return long
+                what = f"mail was busy with {message.type} {message.id} for {took:g} s"
+                yield "others are held up", what
 
 
-@Claim("nobody asks again after an answer", about=UserRegistered)
-def no_question_in_vain(run):
-    answered, again = set(), []
-    for step in of_mail(run):
+def without_a_pause(run: Run) -> Mistakes:
+    """Messages that `mail` sends itself count as one. With two faults, one may double a message."""
+    silent, origin, sent = {}, {}, False
+    for step in of_mail(run) if len(run.faults) < 2 else []:
+        cause, at = origin.get(step.envelope.causation, step.envelope.causation), step.time / 1000
         if step.step == "handle":
-            answered.discard(step.envelope.id)
-        elif step.step == "answer" and step.detail != TOO_LATE:
-            answered.add(step.envelope.causation)
-        elif step.step == "ask" and step.envelope.causation in answered:
-            asked = f"mail asked {step.envelope.data} at {step.time / 1000:g} s"
-            again.append(f"{asked}, when it already had an answer")
-    return again
-
-
-@Claim("only accounts announces a registration", about=UserRegistered)
-def only_accounts_announces(run):
-    return [
-        f"mail publishes {step.envelope.data} at {step.time / 1000:g} s"
-        for step in steps(run, "publish", UserRegistered, service="mail")
-    ]
-
-
-CLAIMS = {
-    "raises": no_slips(UserRegistered),
-    **claims("everybody who registered gets a letter", UserRegistered, unwritten, UNWRITTEN),
-    "another address": address_as_registered,
-    "written to twice": nobody_twice,
-    "asked in vain": no_question_in_vain,
-    "announced by mail": only_accounts_announces,
-    "a dead letter": Claim("nothing is set aside as a dead letter", about=UserRegistered)(
-        lambda run: [] if may_give_up(run) and not slips(run) else dead(run)
-    ),
-}
+            sent = False
+        elif step.step == "publish":
+            if sent:
+                yield "no pause", f"mail sends a second message in one call, at {at:g} s"
+            origin[step.envelope.id], sent = cause, True
+        elif step.step == "retry":  # the pause is the broker's
+            silent.pop(origin.get(step.envelope.id, step.envelope.id), None)
+        elif step.step == "timeout":
+            silent[cause] = step.time
+        elif step.step == "ask" and (waited := step.time - silent.get(cause, -500)) < 500:
+            yield "no pause", f"mail asked again at {at:g} s, {waited / 1000:g} s after a time-out"

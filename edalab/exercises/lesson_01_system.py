@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..errors import Unanswered
 from ..model import Command, Event, Query, System
-from .general import by_name
+from .general import by_name, sent
 
 
 class RegisterUser(Command):
@@ -89,14 +89,10 @@ def down(*outages: int) -> list[list[str]]:
 def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
     """Two users register with one address, which nobody can guess, and Ada moves soon after."""
     ada, address = f"ada-{variant}", f"rose{variant * 7 % 97}"
-
-    async def users(ctx):
-        for user in (ada, f"o'hara-{variant}"):
-            await ctx.send(RegisterUser(userId=user, email=f"{address}@home"))
-        await ctx.sleep(0.1)
-        await ctx.send(ChangeEmail(userId=ada, email=f"{address}@work"))
-
-    return shop(write), users
+    users = (ada, f"o'hara-{variant}")
+    registered = [RegisterUser(userId=user, email=f"{address}@home") for user in users]
+    moved = ChangeEmail(userId=ada, email=f"{address}@work")
+    return shop(write), sent(*registered, 0.1, moved)
 
 
 def or_later(write: Callable, variant: int) -> tuple[System, Callable]:

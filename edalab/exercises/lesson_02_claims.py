@@ -1,13 +1,11 @@
 """Mistakes in the copy that shipping keeps, found from the newest event of each customer and field."""
 
-from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from ..claims.claim import Claim
 from ..model import Event
 from ..sim.run import Run
-from .general import Mistakes, claims, no_slips
+from .general import Mistakes, dead_letters, slips
 from .lesson_02_system import AddressChanged, ContactChanged
 
 ROWS: dict[type[Event], str] = {  # customer, field and value of each copy
@@ -80,8 +78,13 @@ def mistake(run: Run, event: Any) -> str:
     return "nobody comes back" if back else "the copy does not follow"
 
 
-def claims_of_copy(kind: type[Event], names: Iterable[str]) -> dict[str, Claim]:
-    """A claim for each named mistake in a copy that is made from such events."""
-    look = partial(mistakes, kind=kind)
-    named = claims("the copy agrees with customers", kind, look, names, "shipping")
-    return {"raises": no_slips(kind)} | named
+def follows(kind: type[Event]) -> Claim:
+    """The claim about a copy that is made from such events."""
+
+    @Claim("the copy agrees with customers", about=kind)
+    def agrees(run: Run) -> Mistakes:
+        yield from slips(run)
+        yield from dead_letters(run)
+        yield from mistakes(run, kind)
+
+    return agrees

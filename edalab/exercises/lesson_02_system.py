@@ -62,6 +62,13 @@ async def change(command, ctx):
     return kind.model_validate_json(recorded)
 
 
+def shop_of(change_: type[Command], changed: type[Event], copies: str, keep: Callable) -> System:
+    shop = System("shop")
+    shop.service("customers", schema=OWNED).handles(change_)(change)
+    shop.service("shipping", schema=copies).on(changed)(keep)
+    return shop
+
+
 def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
     """Bob comes, leaves, returns and moves. Cleo comes and leaves twice. O'Hara and Dan move."""
     ohara, bob, cleo = (f"{name}-{variant}" for name in ("o'hara", "bob", "cleo"))
@@ -78,10 +85,8 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
         (ohara, f"Oak Street {variant}"),
         ("dan", f"Oak Street {variant}"),
     ]
-    shop = System("shop")
-    shop.service("customers", schema=OWNED).handles(ChangeAddress)(change)
-    shop.service("shipping", schema=ADDRESSES).on(AddressChanged)(keep)
     story = [ChangeAddress(customer=who, address=to) for who, to in changes]
+    shop = shop_of(ChangeAddress, AddressChanged, ADDRESSES, keep)
     return shop, sent(0.1, *story, pause=0.1)
 
 
@@ -100,8 +105,6 @@ def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
         (cleo, "address", f"{variant} O'Connell Street"),
         ("dan", "address", f"Oak Street {variant}"),
     ]
-    shop = System("shop")
-    shop.service("customers", schema=OWNED).handles(ChangeContact)(change)
-    shop.service("shipping", schema=CONTACTS).on(ContactChanged)(keep)
+    shop = shop_of(ChangeContact, ContactChanged, CONTACTS, keep)
     story = [ChangeContact(customer=who, field=field, value=to) for who, field, to in changes]
     return shop, sent(0.1, *story, pause=0.1)

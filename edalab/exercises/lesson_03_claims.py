@@ -7,7 +7,7 @@ from ..model import Envelope
 from ..store.event_store import EventStore
 from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
-from .general import no_slips, steps
+from .general import Mistakes, slips, steps
 from .lesson_03_system import SUSPICIOUS, CheckFraud, Withdraw
 
 YES, NEVER = '{"ok":true}', float("inf")  # fraud's answer in the record
@@ -33,33 +33,6 @@ def decided(run, *types: str) -> list[StoredEvent]:
     return [fact for fact, _ in replayed(run) if fact.type in types]
 
 
-@Claim("what is stored is what was asked for", about=Withdraw)
-def as_asked(run):
-    wanted, wrong = asked_for(run), []
-    for fact in decided(run, *DECISIONS):
-        command = wanted[fact.causation].data if fact.causation in wanted else None
-        asked = (command.account, command.amount) if command else None
-        if asked != (fact.stream, fact.data["amount"]):
-            cause = f"because of {command}" if command else "which no command asked for"
-            wrong.append(f"{fact.summary} in {fact.stream}, {cause}")
-    return wrong
-
-
-def one_decision(calls: float = NEVER) -> Claim:
-    """The claim that a command has one decision, if the function was called at most that often."""
-
-    @Claim("each command has one decision", about=Withdraw)
-    def decided_once(run):
-        ids = [step.envelope.id for step in steps(run, "handle")]
-        facts = {id: list[str]() for id in ids if ids.count(id) <= calls}
-        for fact in decided(run, *DECISIONS):
-            facts.get(fact.causation, []).append(fact.summary)
-        twice = [(id, " and then to ".join(all)) for id, all in facts.items() if len(all) > 1]
-        return [f"{asked_for(run)[id].data} leads to {all}" for id, all in twice if id]
-
-    return decided_once
-
-
 def unchecked(run, type: str) -> list[StoredEvent]:
     """The decisions of a type that were stored before fraud had agreed."""
     agreed = {}
@@ -74,66 +47,52 @@ def unchecked(run, type: str) -> list[StoredEvent]:
     ]
 
 
-@Claim("nothing is paid before fraud has agreed", about=Withdraw)
-def checked(run):
-    paid = unchecked(run, "MoneyWithdrawn")
-    return [f"{fact.summary} in {fact.stream}, but fraud had not agreed" for fact in paid]
+def wrong_decisions(run) -> Mistakes:
+    commands, late = asked_for(run), {step.envelope.causation for step in steps(run, "timeout")}
+    for fact in decided(run, *DECISIONS):
+        command = commands[fact.causation].data if fact.causation in commands else None
+        if not command or (command.account, command.amount) != (fact.stream, fact.data["amount"]):
+            cause = f"because of {command}" if command else "which no command asked for"
+            yield "not what was asked", f"{fact.summary} in {fact.stream}, {cause}"
+    for fact in unchecked(run, "MoneyWithdrawn"):
+        yield "paid unchecked", f"{fact.summary} in {fact.stream}, but fraud had not agreed"
+    for_silence = late & {fact.causation for fact in unchecked(run, "WithdrawalRefused")}
+    for fact, before in replayed(run):
+        what = f"{fact.summary}, with {before} in {fact.stream}"
+        amount = fact.data.get("amount", 0)
+        if fact.type == "MoneyWithdrawn" and amount > before:
+            yield "overdrawn", what
+        elif fact.type == "WithdrawalRefused" and amount <= min(before, SUSPICIOUS - 1):
+            yield "refused with money enough", what
+            if fact.causation in for_silence:
+                why = "ctx.ask gave up before fraud had answered"
+                yield "refused unanswered", f"{what}; {why}"
 
 
-@Claim("nobody is paid more than the balance", about=Withdraw)
-def covered(run):
-    return [
-        f"{fact.summary}, with {before} in {fact.stream}"
-        for fact, before in replayed(run)
-        if fact.type == "MoneyWithdrawn" and fact.data["amount"] > before
-    ]
+def other_than_one_decision(run, calls: float) -> Mistakes:
+    """Commands with no decision, and, if handled at most so often, with several."""
+    commands, facts = asked_for(run), decided(run, *DECISIONS)
+    handled = [step.envelope.id for step in steps(run, "handle")]
+    for id in sorted(commands, key=[*handled, *commands].index):
+        made = [fact.summary for fact in facts if fact.causation == id]
+        if not made:
+            yield "never decided", f"{commands[id].data} is neither paid nor refused"
+        elif len(made) > 1 and handled.count(id) <= calls:
+            yield "decided twice", f"{commands[id].data} leads to {' and then to '.join(made)}"
 
 
-def turned_away(run) -> dict[str | None, str]:
-    """Refusals despite enough money, in words, by the id of the command."""
-    return {
-        fact.causation: f"{fact.summary}, with {before} in {fact.stream}"
-        for fact, before in replayed(run)
-        if fact.type == "WithdrawalRefused" and fact.data["amount"] <= min(before, SUSPICIOUS - 1)
-    }
+def decided_once(calls: float = NEVER) -> Claim:
+    """The claim about decisions. A command may have two if it was handled more often than this."""
 
+    @Claim("each withdrawal is paid or refused once, rightly", about=Withdraw)
+    def once(run) -> Mistakes:
+        yield from slips(run)
+        yield from wrong_decisions(run)
+        yield from other_than_one_decision(run, calls)
+        errors = {one.message.id: one.error for one in run.failures if one.message}
+        for message in (step.envelope for step in steps(run, "dead_letter")):
+            raised = "ended as a dead letter; the error of its last attempt was"
+            error = type(errors[message.id]).__name__
+            yield "a dead letter", f"{message.data} {raised} {error}"
 
-@Claim("nobody is refused because fraud is late", about=Withdraw)
-def not_for_silence(run):
-    late = {step.envelope.causation for step in steps(run, "timeout")}
-    late &= {fact.causation for fact in unchecked(run, "WithdrawalRefused")}
-    why = "ctx.ask gave up before fraud had answered"
-    return [f"{refused}; {why}" for id, refused in turned_away(run).items() if id in late]
-
-
-@Claim("nobody is refused money that is there", about=Withdraw)
-def not_turned_away(run):
-    return list(turned_away(run).values())
-
-
-@Claim("nothing is set aside as a dead letter", about=Withdraw)
-def none_dead(run):
-    errors = {one.message.id: one.error for one in run.failures if one.message}
-    dead = [step.envelope for step in steps(run, "dead_letter")]
-    raised = "ended as a dead letter; the error of its last attempt was"
-    return [f"{one.data} {raised} {type(errors[one.id]).__name__}" for one in dead]
-
-
-@Claim("each command is paid or refused", about=Withdraw)
-def all_decided(run):
-    causes = {fact.causation for fact in decided(run, *DECISIONS)}
-    left = [command.data for id, command in asked_for(run).items() if id not in causes]
-    return [f"{command} is neither paid nor refused" for command in left]
-
-
-CLAIMS = {
-    "raises": no_slips(Withdraw),
-    "not what was asked": as_asked,
-    "paid unchecked": checked,
-    "decided twice": one_decision(),
-    "overdrawn": covered,
-    "refused unanswered": not_for_silence,
-    "refused with money enough": not_turned_away,
-    "a dead letter": none_dead,
-    "never decided": all_decided,
-}
+    return once

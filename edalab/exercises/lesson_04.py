@@ -1,79 +1,66 @@
 """Exercises of lesson 04: a table's checkpoint, and a projection that counts each entry once, in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..errors import Unanswered
 from ..model import Command
-from ..practice.exercise import Anomaly, Exercise, explored
-from ..practice.explained import explained
+from ..practice.exercise import Anomaly, Exercise, explored, hints_of
+from ..practice.explained import Refuted, explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
-from . import lesson_04_claims as claims
 from . import lesson_04_system as bank
 from .general import by_name, sent
+from .lesson_04_claims import agrees
 
 NAMES = by_name(bank.EntryRecorded, bank.EntriesAfter, Unanswered)
-NO_FAULT = (
-    "No fault struck in this run. If you go through it with pen and paper, what are the table and the checkpoint after each entry?",
-    "Is there a row for a new account, and does your SQL add to the balance that is there? What is the checkpoint after an entry?",
-    "Insert a row for a new account and otherwise add to it. The checkpoint is the position of the last entry that you counted.",
-)
-ADDED = "How many times was this entry added, and what did the table know about the first time?"
-STOOD = "What did the checkpoint say when this entry arrived, and was it in the table by then?"
-HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAULT) | {
-    "published": (
-        "Who publishes this entry once more?",
-        "If your function returns a message, it is published, and so it comes back to peaks.",
-        "Return nothing, and publish nothing.",
-    ),
-    "a dead letter": (
-        "What does your function raise, and what has to happen before the next attempt can succeed?",
-        "The entry that you wait for is in another partition and may arrive after your last attempt. Meanwhile everything behind this entry waits too.",
-        "Don't wait for the missing entries. Fetch them with `await ctx.ask(EntriesAfter(position=…))`, give the answer its time, and return without an error.",
-    ),
-    "applied twice": (
-        ADDED,
-        "Do you compare each entry with the checkpoint, the fetched ones and the one that arrived, in the transaction that counts it? While you ask, another replica may count them.",
-        "In one `with ctx.database as db:` look at the checkpoint, change the table, and move the checkpoint to this entry's position, and never back.",
-    ),
-    "unanswered": (
-        "What does your function do when no answer comes, and is the entry delivered again after that?",
-        "If your function ends without an error, the broker takes the entry as handled. It delivers it again only if the function fails.",
-        "Let Unanswered through, or ask again until there is an answer.",
-    ),
-    "skipped": (
-        STOOD,
-        "Which entries were still to come? Two may be missing, and another replica may go further while you ask. Did the answer hold this entry? Then find what left it out, such as a `return`, an error that you catch, or ctx.state, which a crash empties.",
-        "If an entry is not the next one, ask for all EntriesAfter(position=the checkpoint). Afterwards look at the checkpoint again, and count each entry of the answer that is the next one then, of any account. Never replace a newer table by an older one, and let errors through.",
-    ),
-    "overtaken": (
-        "In which order did the entries arrive, and in which order were they stored?",
-        "A sum is the same in any order, but the highest balance isn't.",
-        "Count an entry only if its position is the checkpoint plus one. You can ask for the entries before it with EntriesAfter.",
-    ),
-    "drift": (
-        "Take the entries of this account in order, with pen and paper. What are balance and highest after each one?",
-        "Both belong to one account, and the columns are account, balance, highest. A new account begins with 0 and 0, and you look at highest after each entry.",
-        "Set balance to balance + amount, and highest to the larger of highest and the *new* balance, for the entry's account only.",
-    ),
-}
-HINTS_ONCE = HINTS | {
-    "applied twice": (
-        ADDED,
-        "Is this entry still *later* than the checkpoint when it comes again? The checkpoint must move together with the table, under the name that you look at, and never back. A crash empties ctx.state.",
-        "In one `with ctx.database as db:` look at the checkpoint. If the entry is later, change the table and move the checkpoint to the entry's position, otherwise change neither.",
-    ),
-    "skipped": (
-        STOOD,
-        "If only the checkpoint is saved, the entry looks counted. If your function catches an error and returns, the broker takes the entry as handled.",
-        "Save the table and the checkpoint in one transaction, and let an error through, so that the entry is delivered again.",
-    ),
-    "a dead letter": (
-        "What does your function raise? Is it an error if an entry arrives twice?",
-        "Another attempt doesn't help, because the entry is still in the table the next time.",
-        "Return without changing anything.",
-    ),
-}
+HINTS = hints_of("""
+skipped, by itself | applied twice, by itself
+    No fault struck in this run. If you go through it with pen and paper, what are the table and the checkpoint after each entry?
+    Is there a row for a new account, and does your SQL add to the balance that is there? What is the checkpoint after an entry?
+    Insert a row for a new account and otherwise add to it. The checkpoint is the position of the last entry that you counted.
+published
+    Who publishes this entry once more?
+    If your function returns a message, it is published, and so it comes back to peaks.
+    Return nothing, and publish nothing.
+a dead letter
+    What does your function raise, and what has to happen before the next attempt can succeed?
+    The entry that you wait for is in another partition and may arrive after your last attempt. Meanwhile everything behind this entry waits too.
+    Don't wait for the missing entries. Fetch them with `await ctx.ask(EntriesAfter(position=…))`, give the answer its time, and return without an error.
+applied twice
+    How many times was this entry added, and what did the table know about the first time?
+    Do you compare each entry with the checkpoint, the fetched ones and the one that arrived, in the transaction that counts it? While you ask, another replica may count them.
+    In one `with ctx.database as db:` look at the checkpoint, change the table, and move the checkpoint to this entry's position, and never back.
+unanswered
+    What does your function do when no answer comes, and is the entry delivered again after that?
+    If your function ends without an error, the broker takes the entry as handled. It delivers it again only if the function fails.
+    Let Unanswered through, or ask again until there is an answer.
+skipped
+    What did the checkpoint say when this entry arrived, and was it in the table by then?
+    Which entries were still to come? Two may be missing, and another replica may go further while you ask. Did the answer hold this entry? Then find what left it out, such as a `return`, an error that you catch, or ctx.state, which a crash empties.
+    If an entry is not the next one, ask for all EntriesAfter(position=the checkpoint). Afterwards look at the checkpoint again, and count each entry of the answer that is the next one then, of any account. Never replace a newer table by an older one, and let errors through.
+overtaken
+    In which order did the entries arrive, and in which order were they stored?
+    A sum is the same in any order, but the highest balance isn't.
+    Count an entry only if its position is the checkpoint plus one. You can ask for the entries before it with EntriesAfter.
+drift
+    Take the entries of this account in order, with pen and paper. What are balance and highest after each one?
+    Both belong to one account, and the columns are account, balance, highest. A new account begins with 0 and 0, and you look at highest after each entry.
+    Set balance to balance + amount, and highest to the larger of highest and the *new* balance, for the entry's account only.
+""")
+HINTS_ONCE = HINTS | hints_of("""
+a dead letter
+    What does your function raise? Is it an error if an entry arrives twice?
+    Another attempt doesn't help, because the entry is still in the table the next time.
+    Return without changing anything.
+applied twice
+    How many times was this entry added, and what did the table know about the first time?
+    Is this entry still *later* than the checkpoint when it comes again? The checkpoint must move together with the table, under the name that you look at, and never back. A crash empties ctx.state.
+    In one `with ctx.database as db:` look at the checkpoint. If the entry is later, change the table and move the checkpoint to the entry's position, otherwise change neither.
+skipped
+    What did the checkpoint say when this entry arrived, and was it in the table by then?
+    If only the checkpoint is saved, the entry looks counted. If your function catches an error and returns, the broker takes the entry as handled.
+    Save the table and the checkpoint in one transaction, and let an error through, so that the entry is delivered again.
+""")
 
 
 def near(fault: Fault) -> bool:
@@ -84,7 +71,7 @@ def near(fault: Fault) -> bool:
 
 NEAR = "of peaks and on the way there and back", near
 AGAIN = "crash accounts.save.relay #2"  # the relay publishes entries 3 and 4, crashes, and publishes them again
-ONCE = explored(bank.bank_of, claims.CLAIMS, alone=[[AGAIN]], only=NEAR)
+ONCE = explored(bank.bank_of, agrees, HINTS_ONCE, alone=[[AGAIN]], only=NEAR)
 DELAY, REPLY = "delay peaks.deliver.EntryRecorded", "delay accounts.reply.EntriesAfter"
 LATE = [["drop peaks.deliver.EntryRecorded #3"], [f"{DELAY} #5 for 60 s"]]
 MEANWHILE = [[f"{DELAY} #3 for 60 s", f"{DELAY} #4 for {s} s"] for s in (60, 0.35)]  # two missing
@@ -95,7 +82,7 @@ MEANWHILE += [  # another replica counts before a late answer arrives, which is 
     [f"{REPLY} #5 for 0.4 s", f"{REPLY} #6 for 0.5 s"],
     [f"{DELAY} #5 for 60 s", *(f"drop accounts.reply.EntriesAfter #{n}" for n in (1, 2))],
 ]
-NONE_TOO_EARLY = explored(bank.spread_bank_of, claims.CLAIMS, LATE, MEANWHILE, NEAR)
+NONE_TOO_EARLY = explored(bank.spread_bank_of, agrees, HINTS, LATE, MEANWHILE, NEAR)
 
 
 # -- 04.1
@@ -160,24 +147,19 @@ def _off(run: Run, amounts: list[int]) -> str:
     )
 
 
-def _against(sentence: str, instead: Callable[[int, int], int]) -> Callable:
-    """The evidence against a reason: a run from the checkpoint that the reason suggests."""
+def against(checkpoint: int, variant: int) -> Refuted:
+    amounts, _ = entries(variant)
+    would = {  # the checkpoint that the reason suggests
+        "b": (checkpoint + 1, "(b) would make it {}, so that entry looks like an old one"),
+        "c": (len(amounts), "(c) would make it {}, so the last ones look like old ones"),
+        "d": (0, "(d) would let {} do as well, but here it doesn't"),
+    }
+    runs = {letter: restored(wrong, variant) for letter, (wrong, _) in would.items()}
+    return {
+        letter: (f"{sentence.format(wrong)}, and {_off(runs[letter], amounts)}", runs[letter])
+        for letter, (wrong, sentence) in would.items()
+    }
 
-    def evidence(checkpoint: int, variant: int) -> tuple[str, Run]:
-        amounts, _ = entries(variant)
-        wrong = instead(checkpoint, len(amounts))
-        run = restored(wrong, variant)
-        return f"{sentence.format(wrong)}, and {_off(run, amounts)}", run
-
-    return evidence
-
-
-REASONS = {
-    "a": None,
-    "b": _against("(b) would make it {}, so that entry looks like an old one", lambda n, _: n + 1),
-    "c": _against("(c) would make it {}, so the last ones look like old ones", lambda _, all: all),
-    "d": _against("(d) would let {} do as well, but here it doesn't", lambda *_: 0),
-}
 
 EXERCISES = [
     explained(
@@ -186,24 +168,22 @@ EXERCISES = [
         ("a position, a whole number", range(1001)),
         backup,
         goes_on,
-        REASONS,
-        {
-            "applied twice": (
-                "Which entries are already in the backup's table, and which does this run add?",
-                "Write down what Ada has after each of her entries, and find the balance of the backup.",
-                "All entries up to the one that leads to this balance are in the table, so the checkpoint is the position of that entry.",
-            ),
-            "skipped": (
-                "Which entry is neither in the backup's table nor added to it here?",
-                "Write down what Ada has after each of her entries, and find the balance of the backup. You have to count every entry after that one.",
-                "The first entry after the checkpoint is the next one to be counted, so the checkpoint is the position before it.",
-            ),
-            "another reason": (
-                "Does this run agree with your reason?",
-                "Compare the position of each entry that arrives with the checkpoint. Which of them are counted?",
-                "A checkpoint says that everything up to and including this position is in the table, and nothing after it.",
-            ),
-        },
+        "a",
+        against,
+        hints_of("""
+            applied twice
+                Which entries are already in the backup's table, and which does this run add?
+                Write down what Ada has after each of her entries, and find the balance of the backup.
+                All entries up to the one that leads to this balance are in the table, so the checkpoint is the position of that entry.
+            skipped
+                Which entry is neither in the backup's table nor added to it here?
+                Write down what Ada has after each of her entries, and find the balance of the backup. You have to count every entry after that one.
+                The first entry after the checkpoint is the next one to be counted, so the checkpoint is the position before it.
+            another reason
+                Does this run agree with your reason?
+                Compare the position of each entry that arrives with the checkpoint. Which of them are counted?
+                A checkpoint says that everything up to and including this position is in the table, and nothing after it.
+        """),
     ),
     Exercise("04.2", "Each entry once", "event, ctx", ONCE, HINTS_ONCE, NAMES),
     Exercise("04.3", "None too early", "event, ctx", NONE_TOO_EARLY, HINTS, NAMES),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ..model import Command, Event, System
+from .general import sent
 
 
 class DepositMoney(Command):
@@ -133,15 +134,6 @@ def shop_of(
     payments.handles(DepositMoney)(deposit)
     shipping = shop.service("shipping", schema=PARCELS + OUTBOX)
     shipping.on(PaymentCharged)(ship_by_id if late else through_the_outbox(ship))
-
-    async def people(ctx):
-        for order in orders_of(variant):
-            await ctx.publish(order)
-            await ctx.sleep(0.04)
-        await ctx.send(DepositMoney(customer=poor, amount=90 + variant % 10))
-
-    async def and_once_more(ctx):
-        await people(ctx)
-        await ctx.publish(orders_of(variant)[0])
-
-    return shop, [people, and_once_more] if late else [people]
+    orders, deposited = orders_of(variant), DepositMoney(customer=poor, amount=90 + variant % 10)
+    story = [each for order in orders for each in (order, 0.04)] + [deposited]
+    return shop, [sent(*story), sent(*story, orders[0])] if late else [sent(*story)]

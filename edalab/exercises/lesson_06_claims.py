@@ -1,7 +1,7 @@
 """The claims of lesson 06's exercises, on what the coordinator asks for."""
 
 from ..claims.claim import Claim
-from .general import is_slip, steps
+from .general import Mistakes, is_slip, steps
 from .lesson_06_system import ENDS, PlaceOrder
 
 
@@ -31,122 +31,76 @@ def logs(run) -> dict[str, list[tuple[str, str]]]:
     return {order: [line[1:] for line in lines if line[0] == order] for order in orders_of(run)}
 
 
-@Claim("your function works with every log", about=PlaceOrder)
-def no_slips(run):
-    slips = [each.message for each in run.failures if each.line and is_slip(each.error)]
-    return [f"{order} has no next step" for order in dict.fromkeys(m.subject for m in slips if m)]
-
-
-@Claim("every order ends", about=PlaceOrder)
-def every_order_ends(run):
-    return [
-        f"{order} has no end; done: {', '.join(steps) or 'nothing'}"
-        for order, steps in steps_of(run).items()
-        if order not in ends(run)
-    ]
-
-
-def sent(shipped: bool, sentence: str, step: str, undo: str, wrong: str) -> Claim:
-    """The claim that shipped orders have this step done; if not `shipped`, that others do not."""
-    return Claim(sentence, about=PlaceOrder)(
-        lambda run: [
-            f"{order} {wrong}"
-            for order, steps in steps_of(run).items()
-            if ("ShipOrder" in steps) == shipped != (step in steps and undo not in steps)
-        ]
-    )
-
-
 FORWARD = "ReserveInventory", "ChargePayment", "ShipOrder"
 MONEY, TEA = ("ChargePayment", "RefundPayment"), ("ReserveInventory", "ReleaseInventory")
-paid = sent(True, "what is shipped is paid for", *MONEY, "is shipped, and the money is not taken")
-reserved = sent(True, "what is shipped is not in stock", *TEA, "is shipped, and is still in stock")
-refunded = sent(False, "what stays costs nothing", *MONEY, "is not shipped, and the money is kept")
-released = sent(False, "what stays is in stock", *TEA, "is not shipped, and its tea is set aside")
+UNFIT = {  # a step, its undo, and whether the order is shipped: the mistake
+    (*MONEY, True): ("shipped unpaid", "is shipped, and the money is not taken"),
+    (*TEA, True): ("shipped, and still in stock", "is shipped, and is still in stock"),
+    (*MONEY, False): ("never refunded", "is not shipped, and the money is kept"),
+    (*TEA, False): ("never released", "is not shipped, and its tea is set aside"),
+}
 
 
-@Claim("tea is set aside before money is taken, and goes back after it", about=PlaceOrder)
-def in_order(run):
-    wrong = []
+def wrong_ends(run) -> Mistakes:
+    """Orders without an end, and those that are partly done, or announced wrongly."""
+    ended = ends(run)
+    for order, done in steps_of(run).items():
+        end, shipped = ended.get(order), "ShipOrder" in done
+        if not end:
+            yield "never ends", f"{order} has no end; done: {', '.join(done) or 'nothing'}"
+        elif shipped != (end == "OrderCompleted"):
+            really = "is shipped" if shipped else "is not shipped"
+            yield "another end is announced", f"{order} {really}, and the coordinator says {end}"
+        for (step, undo, if_shipped), (name, wrong) in UNFIT.items():
+            if shipped == if_shipped != (step in done and undo not in done):
+                yield name, f"{order} {wrong}"
+
+
+def wrong_steps(run) -> Mistakes:
+    """Steps and undos in the wrong order, and those that had no reason."""
+    all_done = steps_of(run)
     for order, log in logs(run).items():
         done = dict.fromkeys(step for step, answer in log if answer == "done")
         at = {step: place for place, step in enumerate(done)}
         if at.get("ChargePayment", 9) < at.get("ReserveInventory", 0):
-            wrong.append(f"{order}: the money was taken before the tea was set aside")
+            yield "in another order", f"{order}: the money was taken before the tea was set aside"
         elif at.get("ReleaseInventory", 9) < at.get("RefundPayment", 0):
-            wrong.append(f"{order}: the tea went back before the money")
-    return wrong
-
-
-@Claim("no step is undone that was not done", about=PlaceOrder)
-def nothing_needless(run):
-    last = {order: dict(log) for order, log in logs(run).items()}  # the last answer settles a doubt
-    return [
-        f"{order}: {undo} was done, but {step} was {last[order].get(step, 'never asked for')}"
-        for order, steps in steps_of(run).items()
-        for step, undo in (TEA, MONEY)
-        if undo in steps and step not in steps and last[order].get(step) != "no answer"
-    ]
-
-
-@Claim("the coordinator announces the end that really happened", about=PlaceOrder)
-def announced_rightly(run):
-    done = steps_of(run)
-    return [
-        f"{order} {'is' if shipped else 'is not'} shipped, and the coordinator says {end}"
-        for order, end in ends(run).items()
-        if (shipped := "ShipOrder" in done[order]) != (end == "OrderCompleted")
-    ]
-
-
-@Claim("an order that has turned back does not go forward again", about=PlaceOrder)
-def no_way_forward(run):
-    wrong = []
-    for order, log in logs(run).items():
+            yield "in another order", f"{order}: the tea went back before the money"
+        last = dict(log)  # the last answer settles a doubt
+        for step, undo in (TEA, MONEY):
+            needless = undo in all_done[order] and step not in all_done[order]
+            if needless and last.get(step) != "no answer":
+                what = f"{undo} was done, but {step} was {last.get(step, 'never asked for')}"
+                yield "undone, and never done", f"{order}: {what}"
         back = ""
         for step, answer in log:
             if back and step in FORWARD:
-                wrong.append(f"{order} asked for {step} after {back}")
+                yield "forward again", f"{order} asked for {step} after {back}"
             elif answer == "refused" or step not in FORWARD:
                 back = f"{step} was {'refused' if answer == 'refused' else 'asked for'}"
-    return wrong
 
 
-@Claim("before the parcel, nobody waits for more than three answers", about=PlaceOrder)
-def gives_up(run):
-    return [
-        f"{order} asked for {step} {times} times, without an answer"
-        for order, log in logs(run).items()
-        for step in FORWARD[:2]
-        if (times := log.count((step, "no answer"))) > 3
-    ]
-
-
-@Claim("an order is cancelled if it is refused, or not answered three times", about=PlaceOrder)
-def not_given_up(run):
-    ended, log, wrong = ends(run), logs(run), []
-    for order, data in orders_of(run).items():
-        times = {step: log[order].count((step, "no answer")) for step in FORWARD}
+def wrong_patience(run) -> Mistakes:
+    """Orders that wait too long for answers, or are cancelled too early."""
+    ended, placed = ends(run), orders_of(run)
+    for order, log in logs(run).items():
+        times = {step: log.count((step, "no answer")) for step in FORWARD}
+        for step in FORWARD[:2]:
+            if times[step] > 3:
+                what = f"{order} asked for {step} {times[step]} times, without an answer"
+                yield "asked too often", what
         by_three = max(times["ReserveInventory"], times["ChargePayment"]) >= 3
-        refused = data.pieces > 5 or data.customer != "ada"
+        refused = placed[order].pieces > 5 or placed[order].customer != "ada"
         if ended.get(order) == "OrderCancelled" and not by_three and not refused:
             counted = " and ".join(f'{n} × "no answer" to {step}' for step, n in times.items() if n)
             why = counted and f", and it was turned back after {counted} (each step by itself)"
-            wrong.append(f"nobody refused {order}{why}")
-    return wrong
+            yield "cancelled, and nobody refused", f"nobody refused {order}{why}"
 
 
-CLAIMS = {
-    "raises": no_slips,
-    "never ends": every_order_ends,
-    "shipped unpaid": paid,
-    "shipped, and still in stock": reserved,
-    "another end is announced": announced_rightly,
-    "never refunded": refunded,
-    "never released": released,
-    "in another order": in_order,
-    "undone, and never done": nothing_needless,
-    "asked too often": gives_up,
-    "cancelled, and nobody refused": not_given_up,
-    "forward again": no_way_forward,
-}
+@Claim("every order ends, in one way, for a reason", about=PlaceOrder)
+def coordinated(run) -> Mistakes:
+    slips = [each.message for each in run.failures if each.line and is_slip(each.error)]
+    for order in dict.fromkeys(message.subject for message in slips if message):
+        yield "raises", f"{order} has no next step"
+    for wrong in (wrong_ends, wrong_steps, wrong_patience):
+        yield from wrong(run)

@@ -189,7 +189,3 @@ def orders_of(variant: int) -> list[PlaceOrder]:
         id, total = f"order-{16 + variant + number}", price + variant % 10
         orders.append(PlaceOrder(order_id=id, customer=who, pieces=pieces, total=total))
     return orders
-
-
-async def placed(ctx, order: PlaceOrder) -> None:
-    await ctx.send(order)

@@ -1,14 +1,14 @@
 """Mistakes with the products of `web`: the price that won, and how often and when moves count."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
 from ..claims.claim import Claim
 from ..model import Event
 from ..sim.run import Run
-from .general import Mistakes, claims, in_memory
+from .general import Mistakes, dead_letters, in_memory
 from .lesson_07_system import MoveStock, PriceChanged, StockMoved, start
 
 ProductMistakes = Iterator[tuple[str, str, str]]  # a name, a product, the evidence
@@ -182,13 +182,13 @@ def blamed(run: Run, mistake: tuple[str, str, str]) -> tuple[str, str]:
     return name, evidence
 
 
-def claims_of_products(
-    look: list[Callable[[Run], ProductMistakes]], names: Iterable[str]
-) -> dict[str, Claim]:
-    """A claim for each named mistake that the functions in `look` can find."""
+def of_products(*look: Callable[[Run], ProductMistakes]) -> Claim:
+    """The claim that these functions find no mistakes."""
 
-    def all_mistakes(run: Run) -> Mistakes:
-        return [blamed(run, mistake) for way in look for mistake in way(run)]
+    @Claim("products agree with their events", about=StockMoved)
+    def agree(run: Run) -> Mistakes:
+        yield from dead_letters(run)
+        for mistakes in look:
+            yield from (blamed(run, mistake) for mistake in mistakes(run))
 
-    sentence = "products agree with their events"
-    return claims(sentence, StockMoved, all_mistakes, names, "web")
+    return agree

@@ -1,12 +1,12 @@
 """Mistakes of a provider and of billing, found from their charges, answers and events."""
 
 from collections import Counter
-from collections.abc import Callable
 from itertools import chain
 
+from ..claims.claim import Claim
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
-from .general import Mistakes, in_memory, steps
+from .general import Mistakes, dead_letters, in_memory, steps
 from .lesson_08_system import Charge, OrderPlaced, PaymentCharged
 
 
@@ -34,6 +34,12 @@ def answers(run: Run) -> dict[tuple[str, int], list[str]]:
             answer = "refused" if step.detail.startswith("refused") else step.detail.strip('"')
             told[step.envelope.data.key, step.envelope.data.amount].append(answer)
     return told
+
+
+@Claim("each key is charged once and gets one answer", about=Charge)
+def one_answer(run: Run) -> Mistakes:
+    for name, evidence in wrong_charges(run):
+        yield name, evidence + in_memory(run, "provider")
 
 
 def wrong_charges(run: Run) -> Mistakes:
@@ -73,6 +79,13 @@ def wrong_charges(run: Run) -> Mistakes:
 # -- 08.3
 
 
+@Claim("the topic has one event for each charge", about=OrderPlaced)
+def one_event(run: Run) -> Mistakes:
+    yield from dead_letters(run)
+    for name, evidence in wrong_events(run):
+        yield name, evidence + in_memory(run, "billing")
+
+
 def wrong_events(run: Run) -> Mistakes:
     """The differences between charges and stored events."""
     placed = {
@@ -97,8 +110,3 @@ def wrong_events(run: Run) -> Mistakes:
             yield "published without a charge", f"{times}, and its event is stored"
         elif events[order] < rows[order]:
             yield "never published", f"{times}, and no event of it is stored"
-
-
-def with_memory(wrong: Callable[[Run], Mistakes], service: str) -> Callable[[Run], Mistakes]:
-    """The same mistakes, with what a replica kept in ctx.state as part of the evidence."""
-    return lambda run: [(name, why + in_memory(run, service)) for name, why in wrong(run)]

@@ -6,7 +6,7 @@ from ..errors import Refused
 from ..model import Command, Event, Query, System
 from ..sim import simulate
 from ..sim.run import Run
-from .general import until_answered
+from .general import heard, sent, until_answered
 
 
 class OrderPlaced(Event, topic="orders", key="order_id"):
@@ -100,15 +100,12 @@ def the_morning(letter: str, variant: int) -> Run:
     async def bill(event, ctx):
         await ctx.ask(ChargeBy(key=KEYS[letter](event, ctx), amount=event.amount))
 
-    async def people(ctx):
-        for order in orders + orders[: morning["published_again"]]:
-            await ctx.publish(order)
-
     shop = System("shop")
     shop.service("billing").on(OrderPlaced)(bill)
     shop.service("provider", schema=CHARGES).handles(ChargeBy)(charge_by_key)
     lost = [f"drop provider.reply.ChargeBy #{2 * n + 1}" for n in range(morning["tried_again"])]
-    return simulate(shop, people, faults=lost)
+    again = orders[: morning["published_again"]]
+    return simulate(shop, sent(*orders, *again), faults=lost)
 
 
 # -- 08.2
@@ -170,19 +167,10 @@ def billing_of(bill: Callable, variant: int) -> tuple[System, Callable]:
         OrderPlaced(order_id=f"o{n}-{variant}", customer=f"c{n % 3}", amount=amount)
         for n, amount in enumerate((small, small + 5, 150, small))
     ]
-
-    async def people(ctx):
-        for order in [*orders, orders[1]]:
-            await ctx.publish(order)
-
     shop = System("shop")
     shop.topic("payments", deduplicates=120)
     billing = shop.service("billing", schema=OUTBOX)
     billing.on(OrderPlaced, commit_every=10, max_attempts=6)(bill)
     shop.service("provider", schema=CHARGES).handles(Charge)(charge)
-    shop.service("mail").on(PaymentCharged)(note_nothing)
-    return shop, people
-
-
-def note_nothing(event):
-    """Do nothing: the deliveries to `mail` show what is in the topic."""
+    shop.service("mail").on(PaymentCharged)(heard)  # its deliveries show what is in the topic
+    return shop, sent(*orders, orders[1])

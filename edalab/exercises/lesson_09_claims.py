@@ -3,10 +3,11 @@
 import json
 from collections import Counter
 
+from ..claims.claim import Claim
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
 from . import lesson_09_system as shops
-from .general import Mistakes, steps, steps_and_data
+from .general import Mistakes, dead_letters, steps, steps_and_data
 
 # ms: a shop waits for 0.8 s, and it is enough to look every quarter of a second.
 PATIENCE, AT_ONCE = 800, 250
@@ -21,7 +22,9 @@ def begun(run: Run, *kinds: type) -> dict[str, int]:
 # -- 09.2
 
 
-def wrong_answers(run: Run) -> Mistakes:
+@Claim("no answer is older than the last", about=shops.SalesCounted)
+def no_older(run: Run) -> Mistakes:
+    yield from dead_letters(run)
     looks = shops.LOOK.values()
     since, seen = begun(run, *looks), Counter()  # the highest in an answer, by customer and shop
     of_sales = [steps_and_data(run, s, shops.SalesCounted) for s in ("publish", "handle", "commit")]
@@ -91,8 +94,10 @@ def pieces_until(time: int, transfers: dict[str, tuple[int, int]]) -> int:
     return sum(pieces for when, pieces in transfers.values() if when <= time)
 
 
-def wrong_trades(run: Run) -> Mistakes:
+@Claim("pieces are in one share at a time", about=shops.SellInNorth)
+def in_one_share(run: Run) -> Mistakes:
     """Orders that are answered wrongly, and shops that sold more or fewer pieces than they had."""
+    yield from dead_letters(run)
     sells = shops.SELL.values()
     since, replies = begun(run, *sells), steps_and_data(run, "reply", *sells)
     times = Counter(order.order_id for _, order in steps_and_data(run, "handle", *sells))
@@ -140,8 +145,7 @@ def wrong_trades(run: Run) -> Mistakes:
                 yield "kept and moved" if moved else "sold without a share", f"{what} {most}"
             told.add(name)
         elif name in told:
-            why = f"{name} was sold, and refused when it came again"
-            yield "an order that comes again", why
+            yield "an order that comes again", f"{name} was sold, and refused when it came again"
         elif pieces <= least and not name.startswith(shops.LAST):
             yield "refused with pieces enough", f"{what} {least}"
     answered = {

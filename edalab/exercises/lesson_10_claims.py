@@ -117,8 +117,7 @@ def roll_out(answer: Answer, variant: int) -> Anomaly | str:
             answer.last = number
             run, costs = shop.rolled_out(plan, many, variant)
             if wrong := _wrong_rollout(run, costs, deploys):
-                name, evidence, story = wrong
-                return Anomaly(name, evidence, run, story)
+                return wrong
     few = ". Two steps are enough, because the new readers also read version 1" * (len(steps) == 2)
     return f"{len(plans)} rollouts, in every order that your steps allow{few}"
 
@@ -158,9 +157,9 @@ def _steps(steps: Any) -> shop.Steps:
 
 def _wrong_rollout(
     run: Run, costs: dict[str, int], deploys: list[tuple[str, type[Event]]]
-) -> tuple[str, str, str | None] | None:
-    """The first order that a service cannot write or read, or reads wrongly, or else the old field
-    in the last message; and the story that shows it."""
+) -> Anomaly | None:
+    """The anomaly of the first order that a service cannot write or read, or reads wrongly, or else
+    of the old field in the last message."""
     sent = [step.envelope for step in steps(run, "publish")]
     story = {envelope.data.order_id: envelope.correlation for envelope in sent}
     events = [envelope for envelope in sent if envelope.source == "orders"]
@@ -169,7 +168,7 @@ def _wrong_rollout(
     for order_id, failure in failed.items():
         if failure.handler == "place":
             evidence = f"orders cannot write {order_id}: {failure.error}"
-            return "cannot be written", evidence, story[order_id]
+            return Anomaly("cannot be written", evidence, run, story[order_id])
     for service in ("billing", "mail"):
         bills = dict(run.rows(service, "select order_id, cents from bills"))
         for order_id, cents in costs.items():
@@ -186,13 +185,13 @@ def _wrong_rollout(
                     name = "an upcast message is unreadable"
                 if " has no field " in why:
                     name = "a strict reader refuses a field"
-                return name, why, story[order_id]
+                return Anomaly(name, why, run, story[order_id])
             if bills[order_id] != cents:
                 found = f"{service} has it with {bills[order_id]:,} cents, not {cents:,}"
                 evidence = f"orders wrote {wrote[order_id]}, and {found}"
-                return "a wrong bill", evidence, story[order_id]
+                return Anomaly("a wrong bill", evidence, run, story[order_id])
     last = events[-1]
     if "total" in type(last.data).model_fields:
         evidence = f"the last message is {last.data}"
-        return "the old field is still there", evidence, last.correlation
+        return Anomaly("the old field is still there", evidence, run, last.correlation)
     return None

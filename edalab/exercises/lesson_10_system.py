@@ -10,7 +10,7 @@ from pydantic import create_model
 from ..model import Command, Event, System
 from ..sim import cut, deploy, pause, simulate
 from ..sim.run import Run
-from .general import mixed
+from .general import mixed, sent
 
 BILLS = "create table bills (order_id text, cents int)"
 
@@ -133,17 +133,13 @@ def tried(edit: Edit, variant: int, backward: bool) -> str:
             row = event.order_id, owed(edit, known, event)
             db.execute("insert into bills values (?, ?)", row)
 
-    async def place(ctx):
-        for order in orders:
-            await ctx.publish(order)
-
     shop.service("billing", schema=BILLS).on(version_of(edit, known))(bill)
-    run = simulate(shop, place)
+    run = simulate(shop, sent(*orders))
     billed = dict(run.rows("billing", "select order_id, cents from bills"))
     for order in orders:
         cents = owed(edit, written, order)
         if order.order_id not in billed:
-            why = str(run.failures[0].error).rpartition(": ")[2]
+            why = str(run.failures[0].error).split(": ", 2)[2]
             return f"billing cannot read {order!r}: {why}"
         if billed[order.order_id] != cents:
             return f"{order.order_id} is billed {billed[order.order_id]:,} cents, not {cents:,}"
@@ -280,10 +276,5 @@ def rolled_out(plan: list, many: int, variant: int) -> tuple[Run, dict[str, int]
     """A run with these deploys, and the amount of each order."""
     odd = [cents for cents in range(1000, 5000) if int(cents / 100 * 100) < cents]
     costs = {f"order-{n}": cents for n, cents in enumerate(mixed(odd, variant)[:many], 1)}
-
-    async def customers(ctx):
-        for order_id, cents in costs.items():
-            await ctx.send(PlaceOrder(order_id=order_id, cents=cents))
-            await ctx.sleep(0.25)
-
-    return simulate(shop_of(OLD), customers, faults=plan), costs
+    orders = [PlaceOrder(order_id=order_id, cents=cents) for order_id, cents in costs.items()]
+    return simulate(shop_of(OLD), sent(*orders, pause=0.25), faults=plan), costs

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
+from ..claims.claim import Claim
 from ..sim import Fault
 from ..sim.run import Run
 from ..sim.steps import Step
@@ -91,7 +92,8 @@ def _idle(rows: list[Row], arrived: Arrived, tried: dict[tuple[str, int], set[st
                 yield "others wait", f"{what}, which tried no row of this order{unseen}"
 
 
-def wrong_relay(run: Run) -> Mistakes:
+@Claim("each row is published, in order and for a reason", about=LineAdded)
+def one_relay(run: Run) -> Mistakes:
     """Mistakes of a relay that is the only one."""
     rows, arrived = rows_of(run), _arrived(run)
     yield from wrong_order(run, rows, arrived)
@@ -159,7 +161,8 @@ def wrong_relay(run: Run) -> Mistakes:
             yield "an event is lost", what
 
 
-def wrong_leaders(run: Run) -> Mistakes:
+@Claim("only the leader publishes, each row in order", about=LineAdded)
+def one_leader(run: Run) -> Mistakes:
     """Mistakes of two relays, of which one is the leader."""
     leader, since = None, 0
     for s in run.journal:

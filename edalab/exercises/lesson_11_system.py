@@ -8,16 +8,13 @@ from typing import Any
 from ..model import Command, Event, System
 from ..sim import simulate
 from ..sim.run import Run
+from .general import heard, sent
 
 
 def mixed(things: Iterable, variant: int) -> list:
     """The things, in an order that differs from learner to learner."""
     dice = Random(variant)
     return sorted(things, key=lambda _: dice.random())
-
-
-def heard(event) -> None:
-    """Do nothing: pictures show which event arrived, and when."""
 
 
 # -- 11.1
@@ -91,15 +88,14 @@ def one_order(story: Story) -> Run:
                     with ctx.database as db:
                         db.execute("delete from outbox where rowid = ?", (rowid,))
 
-    async def customer(ctx):
-        await ctx.send(Place(order_id="o1"))
-
     at_once = "at-most-once" if lines[0] == "ack" else "at-least-once"
     orders.handles(Place, delivery=at_once)(place)
     orders.every(1)(relay)
     shop.service("shipping").on(Placed)(heard)
     steps = {"publish": "publish.Placed", "ack": "ack.Place", "delete": "save.relay"}
-    return simulate(shop, customer, faults=[f"crash orders.{steps.get(crash, 'save.Place')}"])
+    return simulate(
+        shop, sent(Place(order_id="o1")), faults=[f"crash orders.{steps.get(crash, 'save.Place')}"]
+    )
 
 
 def left_by(run: Run) -> tuple[int, int, int]:
@@ -186,30 +182,22 @@ def relay_of(relay: Callable, variant: int) -> tuple[System, Callable]:
 
     The first two alternate, so that rows of the other order come after those that wait."""
     large, many, late = (f"o{n}-{variant}" for n in mixed(range(1, 4), variant))
-
-    async def people(ctx):
-        await ctx.send(AddLines(order_id=late, first=1, lines=4, wait=1.3))
-        second = 2 + variant % 2
-        await ctx.send(AddLines(order_id=large, first=1, lines=second + 1, large=second))
-        await ctx.send(AddLines(order_id=many, first=1, lines=3))
-        await ctx.send(AddLines(order_id=large, first=second + 2, lines=9))
-        await ctx.send(AddLines(order_id=many, first=4, lines=7))
-        await ctx.sleep(6)
-        for order_id, first in ((large, second + 11), (many, 11)):
-            await ctx.send(AddLines(order_id=order_id, first=first, lines=1))
-
-    return _shop(relay), people
+    second = 2 + variant % 2
+    return _shop(relay), sent(
+        AddLines(order_id=late, first=1, lines=4, wait=1.3),
+        AddLines(order_id=large, first=1, lines=second + 1, large=second),
+        AddLines(order_id=many, first=1, lines=3),
+        AddLines(order_id=large, first=second + 2, lines=9),
+        AddLines(order_id=many, first=4, lines=7),
+        6,
+        AddLines(order_id=large, first=second + 11, lines=1),
+        AddLines(order_id=many, first=11, lines=1),
+    )
 
 
 def relays_of(relay: Callable, variant: int) -> tuple[System, Callable]:
     """Two relays, one of which is the leader."""
     one, two = (f"o{n}-{variant}" for n in mixed(range(1, 3), variant))
-
-    async def people(ctx):
-        for order_id in (one, two):
-            await ctx.send(AddLines(order_id=order_id, first=1, lines=3))
-        await ctx.sleep(2)
-        for order_id in (two, one):
-            await ctx.send(AddLines(order_id=order_id, first=4, lines=2))
-
-    return _shop(relay, lease=3), people
+    begun = [AddLines(order_id=order_id, first=1, lines=3) for order_id in (one, two)]
+    more = [AddLines(order_id=order_id, first=4, lines=2) for order_id in (two, one)]
+    return _shop(relay, lease=3), sent(*begun, 2, *more)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from statistics import mean
 
+from ..claims.claim import Claim
 from ..errors import counted, listed
 from ..sim.run import Run
 from . import lesson_12_system as shop
@@ -11,7 +12,8 @@ from .general import Mistakes, steps, steps_and_data
 # -- 12.2
 
 
-def wrong_decisions(run: Run) -> Mistakes:
+@Claim("each failure is dealt with", about=shop.OrderPlaced)
+def dealt_with(run: Run) -> Mistakes:
     decisions = run.rows("billing", "select * from decisions order by rowid")
     waits, again, asked = defaultdict(list), defaultdict(list), defaultdict(list)
     for s, charge in steps_and_data(run, "ask", shop.ChargePayment):
@@ -67,7 +69,8 @@ def wrong_decisions(run: Run) -> Mistakes:
 # -- 12.3
 
 
-def wrong_redrives(run: Run) -> Mistakes:
+@Claim("dead letters are dealt with", about=shop.OrderPlaced)
+def brought_back(run: Run) -> Mistakes:
     published = steps_and_data(run, "publish", shop.OrderPlaced)
     placed = {s.envelope.id: order for s, order in published if s.service == "client"}
     variant = int(published[0][1].order_id.split("-")[1])

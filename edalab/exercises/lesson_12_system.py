@@ -9,6 +9,7 @@ from ..model import Command, Event, Query, System
 from ..sim import simulate
 from ..sim.run import Run
 from ..trace.service_load import Load
+from .general import heard, sent
 
 
 class OrderPlaced(Event, topic="orders", key="customer"):
@@ -203,16 +204,11 @@ def redriven(look: Callable, variant: int) -> tuple[System, Callable]:
         charge = ChargePayment(order_id=event.order_id, cents=in_cents(event.total))
         await ctx.ask(charge, timeout=0.3)
 
-    @mail.on(OrderPlaced)
-    def write(event): ...
-
+    mail.on(OrderPlaced)(heard)
     billing.dead_letters(OrderPlaced)(look)
     kinds = ["good", "unread", "good", "slow", "good", "lost", "good", "unread", "good"]
-
-    async def customers(ctx):
-        for n, kind in enumerate(kinds):
-            total = ("12,50" if n < 2 else "gift") if kind == "unread" else ""
-            customer = ("ada", "bob")[(n // 2 + variant) % 2]
-            await ctx.publish(order(kind, variant, n, total, customer))
-
-    return shop, customers
+    orders = []
+    for n, kind in enumerate(kinds):
+        total = ("12,50" if n < 2 else "gift") if kind == "unread" else ""
+        orders.append(order(kind, variant, n, total, ("ada", "bob")[(n // 2 + variant) % 2]))
+    return shop, sent(*orders)

@@ -1,10 +1,11 @@
 """Exercises: how an answer is judged, and three hints for each way in which it can be wrong."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 from ..claims.claim import Claim
@@ -17,7 +18,7 @@ from ..errors import (
     SaveFailed,
     Unanswered,
     Unknown,
-    listed,
+    shortened,
 )
 from ..model import DeadLetter, System
 from ..sim import AnyFault, Fault, enumerate_faults, simulate
@@ -72,6 +73,17 @@ class Exercise:
         return self.id.partition(".")[0]
 
 
+def hints_of(text: str) -> dict[str, Hints]:
+    """The hints in a text by anomaly: its name, or names with " | " between them, and in the three
+    lines below it a question, a pointer and the idea."""
+    found: dict[str, Hints] = {}
+    lines = iter(dedent(text).strip().splitlines())
+    for names, question, pointer, idea in zip(lines, lines, lines, lines, strict=True):
+        three = question.strip(), pointer.strip(), idea.strip()
+        found |= dict.fromkeys(names.split(" | "), three)
+    return found
+
+
 def exercise(id: object) -> Exercise:
     """The exercise with an id such as "05.2". Raises Unknown, which lists the exercises."""
     known = all_exercises()
@@ -104,7 +116,8 @@ def general_hints() -> dict[str, Hints]:
 
 def explored(
     build: Callable[[Callable, int], tuple[System, Workload | list[Workload]]],
-    claims: dict[str, Claim],
+    claim: Claim,
+    hints: dict[str, Hints],
     beside: Sequence[Plan] = (),
     alone: Sequence[Plan] = (),
     only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
@@ -112,11 +125,12 @@ def explored(
 ) -> Trial:
     """A trial of a handler under every single fault, in two timings.
 
-    `build(function, variant)` makes the system and its workload, or a list of workloads. `claims`
-    are what must hold, by the name of the anomaly that breaks each. Each plan of faults in `beside`
-    (a late event, an outage) is tried alone, and with every single fault that can strike after it;
-    each in `alone` only alone. `only` is a condition on single faults, in words and as a function.
-    `until` ends each run of a system that is never idle, in seconds.
+    `build(function, variant)` makes the system and its workload, or a list of workloads. `claim`
+    must hold. Its evidence is pairs of an anomaly's name and a sentence, and a learner is told the
+    anomaly that comes first in `hints`. Each plan of faults in `beside` (a late event, an outage)
+    is tried alone, and with every single fault that can strike after it; each in `alone` only
+    alone. `only` is a condition on single faults, in words and as a function. `until` ends each run
+    of a system that is never idle, in seconds.
 
     The second timing begins later and has other values: an answer written for the first fails.
     """
@@ -142,8 +156,7 @@ def explored(
             return Anomaly("", "", staged(answer, variant, timing)[number](plan))
         tried, struck = 0, set()
         for timing in (0, 1):
-            plays = staged(answer, variant, timing)
-            untested = dict(claims)
+            plays, tested = staged(answer, variant, timing), False
             try:
                 for play in plays:
                     if anomaly := _fails_by_itself(answer, play):
@@ -151,18 +164,15 @@ def explored(
                     for run in _runs(play, beside, alone, allowed):
                         tried += 1
                         struck.update(map(str, run.faults))
-                        for name, claim in claims.items():
-                            verdict = claim.check(run)
-                            if verdict.outcome == "broken":
-                                evidence = verdict.cause + _raised_under_fault(answer, run)
-                                return Anomaly(name, evidence, run)
-                            if verdict.outcome == "holds":
-                                untested.pop(name, None)
+                        verdict = claim.check(run)
+                        tested = tested or verdict.outcome != "not exercised"
+                        if gravest := _gravest(verdict.evidence, hints):
+                            name, evidence = gravest
+                            return Anomaly(name, evidence + _raised_under_fault(answer, run), run)
             except Endless as endless:
                 return Anomaly("does not end", str(endless), endless.run)
-            if untested:
-                sentences = listed(claim.sentence for claim in untested.values())
-                evidence = f"nothing tested whether {sentences}"
+            if not tested:
+                evidence = f"nothing tested whether {claim.sentence}"
                 return Anomaly("nothing happens", evidence, plays[-1]([]))
         words = f"{tried:,} runs, every single fault {condition}".rstrip()
         plans = [plan for plan in (*beside, *alone) if struck.issuperset(map(str, plan))]
@@ -173,6 +183,15 @@ def explored(
         return f"{words}, in two timings"
 
     return trial
+
+
+def _gravest(mistakes: list[tuple[str, str]], hints: Iterable[str]) -> tuple[str, str] | None:
+    """The first of the names in `hints` that a mistake has, and the evidence; None if none has."""
+    for name in ("raises", *hints):
+        if found := [evidence for mistake, evidence in mistakes if mistake == name]:
+            more = f", and {len(found) - 1:,} more" if len(found) > 1 else ""
+            return name, shortened(found[0], 200) + more
+    return None
 
 
 def _fails_by_itself(answer: Answer, play: Callable[[Plan], Run]) -> Anomaly | None:

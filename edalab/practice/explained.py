@@ -13,36 +13,42 @@ from .answer import Answer
 from .exercise import TO_BE_JUDGED, Anomaly, Exercise, Hints, Trial
 
 Judge = Callable[[Any, int], Anomaly | str]  # of what was returned, and the variant
+Refuted = dict[str, tuple[str, Run | None]]  # by letter: the evidence against a reason
+LETTERS = ["a", "b", "c", "d"]
 
 
 def explained(
     id: str,
     title: str,
-    value: tuple[str, range | tuple[float, float]],
+    value: tuple[str, range | tuple[float, float, float]],
     figures: Callable[[int], dict[str, Any]],
     judge: Judge,
-    reasons: dict[str, Callable[[Any, int], tuple[str, Run | None]] | None],
+    right: str,
+    against: Callable[[Any, int], Refuted],
     hints: dict[str, Hints],
 ) -> Exercise:
     """An exercise that asks for a value and the letter of a reason.
 
-    `value` describes the value and gives its range. `figures(variant)` returns the figures in the
-    question. `judge(value, variant)` tries the value in runs. `reasons` maps the right letter to
-    None. It maps each wrong letter to a function of the value, already found correct, and the
-    variant, which returns the evidence against that reason and a run.
+    `value` describes the value and gives its range, or the least, the most and the step.
+    `figures(variant)` returns the figures in the question. `judge(value, variant)` tries the value
+    in runs. `right` is the letter of the right reason. `against(value, variant)`, for a value found
+    correct, returns the evidence against each of the others by letter, and a run that shows it.
     """
     what, among = value
 
     def read(returned: Any, name: str) -> tuple[float, str]:
         if not isinstance(returned, tuple | list) or len(returned) != 2:
             raise ValueError(f"{name} returned {shown(returned)}")
-        return number_in(returned[0], what, among), letter_in(returned[1], list(reasons))
+        return number_in(returned[0], what, among), letter_in(returned[1], LETTERS)
 
     def judged(said: tuple[float, str], variant: int) -> Anomaly | str:
         number, letter = said
-        verdict, refuted = judge(number, variant), reasons[letter]
-        if isinstance(verdict, str) and refuted:
-            return Anomaly("another reason", *refuted(number, variant))
+        step = among.step if isinstance(among, range) else among[2]
+        if abs(number - round(number / step) * step) > 1e-6:
+            return Anomaly("between two steps", f"{number:g} is between two steps of {step:g}")
+        verdict = judge(number, variant)
+        if isinstance(verdict, str) and letter != right:
+            return Anomaly("another reason", *against(number, variant)[letter])
         return verdict
 
     trial = of_returned(read, "no value and reason", judged)
@@ -89,13 +95,14 @@ def of_returned(read: Callable[[Any, str], Any], anomaly: str, judge: Judge) -> 
     return trial
 
 
-def number_in(value: Any, what: str, among: range | tuple[float, float]) -> float:
+def number_in(value: Any, what: str, among: range | tuple[float, ...]) -> float:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
         raise ValueError(f"the value is {shown(value)}, which is not a number")
     number = float(value)
     fits = number in among if isinstance(among, range) else among[0] <= number <= among[1]
     if not fits:
-        raise ValueError(f"the value is {number:g}; it is {what} from {among[0]} to {among[-1]}")
+        most = among[-1] if isinstance(among, range) else among[1]
+        raise ValueError(f"the value is {number:g}; it is {what} from {among[0]} to {most}")
     return int(number) if isinstance(among, range) else number
 
 

@@ -92,7 +92,7 @@ RIGHT_1 = [calculated, a_list, with_names, as_decimal]
 WRONG_1 = {
     "too long": [a_third, half_a_second, all_at_once],
     "longer is possible": [a_fifth],
-    "not in hundredths": [in_thousandths, not_rounded],
+    "between two steps": [in_thousandths, not_rounded],
     "another reason": [wrong_reason_a, wrong_reason_b, wrong_reason_d],
     "no value and reason": [the_letter_first, backwards, in_quotes, only_the_number],
     "not in seconds": [in_hundredths],

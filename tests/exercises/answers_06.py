@@ -67,7 +67,7 @@ RIGHT_1 = [longer_names, a_list, asynchronous, in_tenths]
 WRONG_1 = {
     "taken for a refusal": [the_default, half_a_second],
     "longer than needed": [two_seconds, in_milliseconds],
-    "not in steps of 0.1": [between_two_steps, just_after_the_step],
+    "between two steps": [between_two_steps, just_after_the_step],
     "no value and reason": [without_a_reason],
     "another reason": [nothing_is_lost, taken_back, slower],
 }
