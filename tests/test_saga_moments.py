@@ -263,3 +263,46 @@ def test_a_publish_that_is_too_large_is_marked_as_one_that_failed(max_bytes, fau
     [story] = stories(simulate(system, one, faults=faults))
     [*_, posted] = story.at().histories.values()
     assert [event[1:] for event in posted.events][0] == ("failed", why)
+
+
+def test_an_end_that_leaves_something_behind_is_inconsistent_also_where_its_asker_is_in_doubt():
+    run = smallest("takes the first time out for a failure and keeps the stock")
+    assert run.check(claims.nothing_left_behind()).outcome == "broken"
+    wrong = outcome(stories(run)[0])
+    assert wrong[:2] == ("inconsistent", "ended, but ReserveInventory is not compensated")
+    assert [step.name for step in wrong.left] == ["ReserveInventory"]
+
+
+def test_an_end_before_the_final_step_is_under_way_as_long_as_the_run_goes_on():
+    run = smallest("marks it done before the last step")
+    story = stories(run)[0]
+    ended = run.journal[story.saga.ends[0]].time
+    assert outcome(story, ended).word == "under way" and outcome(story).word == "done"
+
+
+def test_each_thing_of_a_basket_counts_among_the_compensated():
+    build, workload = right_sagas.RIGHT["orchestrated, of a basket"]
+    run = simulate(build(), workload)
+    words = [outcome(story, time).sentence for story in stories(run) for time in times(run)]
+    assert {"0 of 2 compensated", "1 of 2 compensated"} <= {word.split(", ")[-1] for word in words}
+
+
+def test_a_saga_that_went_forward_and_has_no_end_is_stuck_whatever_other_systems_declare():
+    run = simulate(rooms(), plan)
+    roles = run.system.saga_roles.items()  # of every class that was declared by then
+    run.system.saga_roles = {name: role for name, role in roles if not role.settles}
+    assert run.check(claims.saga_settled()).outcome == "broken"
+    assert [outcome(story).sentence for story in stories(run)] == ["stuck after RoomBooked"]
+
+
+def test_a_refusal_counts_for_the_map_and_the_claims_once_it_is_published():
+    build, workload = right_sagas.RIGHT["choreographed, all at once"]
+    run = simulate(build(), workload, faults=["fail inventory.publish.InventoryRefused #1"])
+    story = next(one for one in stories(run) if one.subject == "rare")
+    sent = [step for step in run.journal if step.step == "publish" and step.envelope]
+    failed, said = [s.time for s in sent if s.envelope.type == "InventoryRefused"]
+    for time in times(run):
+        moment = story.at(time)
+        [reserved] = [step for step in story.steps if step.name == "InventoryReserved"]
+        refused = moment.states[reserved].name == "refused"
+        assert refused == ("InventoryReserved" in moment.saga.refused) == (time >= said > failed)

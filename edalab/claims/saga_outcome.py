@@ -3,18 +3,21 @@
 The claims' own functions decide what is broken, so that an outcome and a claim cannot disagree.
 """
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ..trace.saga import Saga
 from ..trace.saga_moment import SagaMoment
 from ..trace.saga_step import SagaStep
 from ..trace.saga_story import SagaStory
 from .sagas import (
+    Findings,
     find_disordered,
-    find_left_behind,
     find_needless,
     find_repeated,
     find_two_ends,
     find_unsettled,
+    why_back,
 )
 
 # Worst first. "inconsistent": the saga ended, but it left an effect behind, had one twice, or compensated in the wrong
@@ -23,7 +26,6 @@ OUTCOMES = (
     *("inconsistent", "stuck", "in doubt", "under way", "not undone", "compensated"),
     *("refused", "done", "not begun"),
 )
-_WELL = ("under way", "compensated", "refused", "done")
 
 
 class Outcome(NamedTuple):
@@ -40,101 +42,103 @@ def outcome(story: SagaStory, time: int | None = None) -> Outcome:
     """The outcome of a saga at its end, or its state at `time` (ms)."""
     moment = story.at(time)
     if "outcome" not in vars(moment):
-        found = _read(story, moment)
-        known = found.word in ("inconsistent", "not begun") or not moment.saga.sent
-        broken = "" if known else _broken(moment, found.word in _WELL)
-        vars(moment)["outcome"] = Outcome("inconsistent", broken) if broken else found
+        vars(moment)["outcome"] = _read(moment)
     return vars(moment)["outcome"]
 
 
-def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
-    """The outcome that the steps of a saga show: the first that applies, beginning with the worst."""
-    over, states = moment.over, moment.states
-    histories = {step: h for step, h in moment.histories.items() if h.events}
-    steps, roles = list(histories), story.roles.values()
-    if not steps:
+def _read(moment: SagaMoment) -> Outcome:
+    """The outcome of a saga: the first that applies, beginning with the worst."""
+    saga, over, states, histories = moment.saga, moment.over, moment.states, moment.histories
+    if not moment.begun:
         return Outcome("not begun", "not begun yet")
-
-    def those(*names: str) -> list[SagaStep]:
-        return [step for step in steps if states[step].name in names]
-
-    def described(step: SagaStep) -> str:
-        return f"{step.name} {states[step].words}"
-
-    done = {step for step in steps if histories[step].done}
-    if twice := those("done twice"):
+    if twice := moment.those("done twice"):
         return Outcome("inconsistent", f"{_names(twice)} {states[twice[0]].words}")
-    final = [step for step in steps if step.final and step in done]
-    ends = [step for step in steps if step.settles and step in done]
-    forward = [step for step in steps if step.compensates is None]
-    undone = [step for step in forward if histories[step].compensated]
-    refused, failed = [s for s in those("refused", "idle") if s in forward], those("failed")
-    missed = [step for step in those("compensated") if histories[step].times("no answer")]
-    why = ""  # why it goes back
-    if refused:
-        why = f"refused at {refused[-1].name}"
-    elif failed:
-        why = described(failed[0])
-    elif missed:
-        why = f"{missed[0].name} got no answer"
-    compensable = {role.compensates for role in roles}
-    owed = [step for step in forward if step in done and compensable.intersection(step.names)]
-    left = [step for step in owed if histories[step].done > histories[step].compensated]
-    settled = bool(ends) or any(s.refusal_settles and histories[s].times("refused") for s in steps)
-    # A step that was saved but not published calls for the next step, not for a compensation.
-    unsaved = [step for step in failed if not histories[step].times("saved")]
-    gave_up = over and any(step.compensates is None for step in unsaved)
-    back = bool(refused or len(forward) < len(steps) or gave_up)
-    keeps = back and left and (undone or not final)  # steps that it should compensate
-    unanswered = those("in doubt", "late")
-    unanswered += [step for step in failed if histories[step].times("no answer")]
-    doubts = [step for step in unanswered if histories[step].doubtful]
-    if not over and (keeps or not settled):
-        if doubts:
-            words = f"under way, {_names(doubts)} in doubt"
-        elif back:
-            count = f"{len(owed) - len(left)} of {len(owed)} compensated" if owed else ""
-            words = _joined(why, count) or "under way"
-        else:
-            words = f"under way, {described((those('under way', 'failed') or steps)[-1])}"
-        return Outcome("under way", words)
-    if keeps:
-        words = f"{_names(left)} {'is' if len(left) == 1 else 'are'} not compensated"
-        if settled:
-            return Outcome("inconsistent", f"ended, but {words}", left=tuple(left))
-        words = f"{words} ({why})" if refused else _joined(why, words)
-        return Outcome("stuck", f"stuck, {words}", tuple(failed or left[-1:]), tuple(left))
+    back, why = _way_back(moment)
+    types = {step.type for step in saga.left}
+    left = tuple(s for s in moment.begun if not s.compensates and types.intersection(s.names))
+    owes = left and not saga.final and (back or why_back(saga))
+    not_undone = f"{_names(left)} {'are' if len(left) > 1 else 'is'} not compensated"
+    if over and owes and saga.ends:
+        return Outcome("inconsistent", f"ended, but {not_undone}", left=left)
+    finders = [find_two_ends, find_disordered, find_repeated]
+    if not (saga.final and (over or saga.ends)):  # otherwise it is called "not undone"
+        finders.append(find_needless)
+    if wrong := _first_finding(saga, *finders):
+        return Outcome("inconsistent", wrong)
+    doubts, failed = _doubts(moment), moment.those("failed")
+    if not over and (owes or not saga.ends):
+        return Outcome("under way", _how_far(moment, doubts, back, why))
+    if owes:
+        refused = why.startswith("refused")
+        words = f"{not_undone} ({why})" if refused else _joined(why, not_undone)
+        return Outcome("stuck", f"stuck, {words}", tuple(failed or left[-1:]), left)
     broken = [step for step in failed if not step.compensated_by]
-    if broken and not settled:
-        return Outcome("stuck", f"stuck, {described(broken[0])}", (broken[0],))
+    if broken and not saga.ends:
+        return Outcome("stuck", f"stuck, {_described(moment, broken[0])}", (broken[0],))
     if doubts:
-        how, carried_out = "ended" if settled else "stuck", "" if doubts[0] in done else "not "
+        how = "ended" if saga.ends else "stuck"
+        carried_out = "" if histories[doubts[0]].done else "not "
         words = f"{how} with {_names(doubts)} in doubt (it was {carried_out}carried out)"
         return Outcome("in doubt", words)
-    if back and final:
-        how = "compensated" if undone else why or "ended"
+    if back and saga.final:
+        final = [step for step in moment.begun if step.final and histories[step].done]
+        how = "compensated" if saga.compensated_steps else why or "ended"
         things = "one thing" if len(final) == 1 else f"{len(final)} things"
         return Outcome("not undone", f"{how}, with {things} that cannot be undone")
-    if back and undone:
+    if not (back or saga.ends):
+        last = max(moment.begun, key=lambda step: histories[step].events[-1].time)
+        return Outcome("stuck", f"stuck after {last.name}", (last,))
+    if over and (wrong := _first_finding(saga, find_unsettled)):
+        return Outcome("inconsistent", wrong)
+    if back and saga.compensated_steps:
         return Outcome("compensated", _joined(why, "compensated"))
     if back:
         return Outcome("refused", _joined(why, "nothing to compensate"))
-    if settled or not any(role.settles for role in roles):
-        effort = [described(step) for step in steps if states[step].words != "done"]
-        return Outcome("done", _joined("done", *effort[:1]).replace(" done ", " "))
-    last = max(steps, key=lambda step: histories[step].events[-1].time)
-    return Outcome("stuck", f"stuck after {last.name}", (last,))
+    effort = [_described(moment, step) for step in moment.begun if states[step].words != "done"]
+    return Outcome("done", _joined("done", *effort[:1]).replace(" done ", " "))
 
 
-def _broken(moment: SagaMoment, looks_well: bool) -> str:
-    """What a claim finds wrong with a saga. If the outcome is bad already, only what that outcome does not show."""
-    saga, finders = moment.saga, [find_two_ends, find_disordered]
-    if looks_well or not saga.final:
-        finders.append(find_needless)
-    if looks_well:
-        finders.append(find_repeated)
-    if looks_well and moment.over:
-        finders += [find_left_behind, find_unsettled]
+def _way_back(moment: SagaMoment) -> tuple[bool, str]:
+    """Whether a saga goes back, and why a step did not go well, in words."""
+    forward = [step for step in moment.begun if step.compensates is None]
+    refused = [step for step in moment.those("refused", "idle") if step in forward]
+    failed, missed = moment.those("failed"), moment.those("compensated")
+    missed = [step for step in missed if moment.histories[step].times("no answer")]
+    # A step that was saved but not published calls for the next step, not for a compensation.
+    lost = [s for s in failed if s in forward and not moment.histories[s].times("saved")]
+    back = bool(refused or len(forward) < len(moment.begun) or (moment.over and lost))
+    if refused:
+        return back, f"refused at {refused[-1].name}"
+    if failed:
+        return back, _described(moment, failed[0])
+    return back, f"{missed[0].name} got no answer" if missed else ""
+
+
+def _doubts(moment: SagaMoment) -> list[SagaStep]:
+    """The steps of which the asker does not know whether they were done."""
+    failed = moment.those("failed")
+    asked = [step for step in failed if moment.histories[step].times("no answer")]
+    unanswered = moment.those("in doubt", "late") + asked
+    return [step for step in unanswered if moment.histories[step].doubtful]
+
+
+def _how_far(moment: SagaMoment, doubts: list[SagaStep], back: bool, why: str) -> str:
+    """How far a saga has got that is under way, in words."""
+    if doubts:
+        return f"under way, {_names(doubts)} in doubt"
+    if back:
+        done, left = len(moment.saga.done_steps), len(moment.saga.left)
+        return _joined(why, f"{done - left} of {done} compensated" if done else "") or "under way"
+    last = (moment.those("under way", "failed") or moment.begun)[-1]
+    return f"under way, {_described(moment, last)}"
+
+
+def _described(moment: SagaMoment, step: SagaStep) -> str:
+    return f"{step.name} {moment.states[step].words}"
+
+
+def _first_finding(saga: Saga, *finders: Callable[[Saga], Findings | None]) -> str:
+    """The first sentence that these functions of the claims say of a saga, without its name."""
     findings = [finding for find in finders for finding in find(saga) or ()]
     return findings[0][0].removeprefix("in ").removeprefix(f"{saga} ") if findings else ""
 
@@ -143,8 +147,8 @@ def _joined(*parts: str) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _names(steps: list[SagaStep]) -> str:
+def _names(steps: Sequence[SagaStep]) -> str:
     names = [step.name for step in steps[:3]]
     if len(steps) > 3:
         names.append(f"{len(steps) - 3} more")
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from ..model import Envelope
 from ..trace.causality import dependent_compensations, facts_known_at
+from ..trace.faults import FAILED_TO_SEND
 from ..trace.saga import Occurrence, Saga, of_one_key
-from ..trace.saga_effects import changes_state, new_effects
+from ..trace.saga_effects import new_effects
 from ..trace.saga_index import sagas
 from ..trace.spans import Span, Trace
 from .delivery import Found
@@ -21,7 +22,7 @@ def judge_ends(trace: Trace, begins: str | None) -> Found:
     """The sagas that did not end, settled in two ways, or settled with a step neither done nor compensated."""
     begun = sagas(trace, [begins] if begins else ())
     if begins:
-        begun = [saga for saga in begun if set(saga.sent) != {begins} or _accepted(saga, begins)]
+        begun = [saga for saga in begun if saga.sent.keys() - {begins} or _accepted(saga, begins)]
     if not begun:
         return "no message of a saga was sent"
     if not trace.over:
@@ -51,7 +52,7 @@ def find_unsettled(saga: Saga, begins: str | None = None) -> Findings:
     refused = saga.failed() | saga.refused
     if begins:
         refused.pop(begins, None)
-    left = [step.type for step in saga.done_steps if step not in saga.compensated_steps]
+    left = [step.type for step in saga.left if step.compensated is None]
     if not saga.final and not left and (refused or saga.compensations):
         return []
     how = "nothing was compensated"
@@ -81,11 +82,7 @@ def _settled_undone(saga: Saga) -> Findings:
     if saga.compensations or any(saga.role(name).refuses for name in saga.sent):
         return []
     end = saga.ends[0]
-    targets = {
-        name for role in saga.roles.values() for name in (role.compensates, role.refuses)
-    } | _finals(saga)
-    steps = [step for name in saga.sent if name in targets for step in saga.occurrences(name)]
-    for step in steps:
+    for step in (step for name in saga.sent for step in saga.occurrences(name)):
         if step.is_command and not _ever_done(saga, step):
             what = f"{step.type} {step.message.id} was asked for and neither done nor compensated"
             sentence = f"{saga} was settled by {saga.envelope(end).type}, though {what}"
@@ -103,8 +100,10 @@ def _accepted(saga: Saga, begins: str) -> bool:
     """Whether a service began to handle the message that begins a saga. A message that was sent and lost also
     counts, because its client does not know of the loss; a client that asked without an answer may ask again."""
     trace = saga.trace
-    for number in saga.sent[begins]:
-        id, sent = saga.envelope(number).id, trace.journal[number].step == "publish"
+    for number in saga.numbers:
+        if trace.envelope(number).type != begins or trace.fault(number) in FAILED_TO_SEND:
+            continue
+        id, sent = saga.envelope(number).id, trace.kind(number) == "publish"
         spans = trace.by_message.get(id, ())
         if any(s.finished or s.saves or s.ended_by == "dead_letter" for s in spans):
             return True
@@ -177,10 +176,7 @@ def _why_needless(saga: Saga, compensation: Occurrence) -> str:
     steps = compensation.compensates
     if any(step.done is not None for step in steps):
         return ""
-    name = saga.role(compensation.type).compensates
-    refusals = [
-        n for other in saga.sent if saga.role(other).refuses == name for n in saga.sent[other]
-    ]
+    refusals = saga.refusals_of([saga.role(compensation.type).compensates or ""])
     refusals = [n for n in refusals if of_one_key(compensation.message, saga.envelope(n))]
     # A span that finished without doing the step refused it, or did nothing.
     refusals += [span.last for step in steps for span in step.spans if span.finished]
@@ -205,42 +201,33 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
         and span.envelope.correlation in saga.correlations
     ]
     handled = {publisher.envelope.id, *(span.envelope.id for span in before if span.finished)}
-    sent = [saga.envelope(number) for number in trace.sends if number < publisher.first]
-    coming = [e for e in sent if e.correlation in saga.correlations and e.id not in handled]
+    sent = [saga.envelope(number) for number in saga.numbers if number < publisher.first]
+    coming = [envelope for envelope in sent if envelope.id not in handled]
     awaited = any(service in trace.subscribers(e.type) for e in coming)
     return awaited or any(span.saves for span in before)
 
 
 def find_left_behind(saga: Saga) -> Findings | None:
     """The steps that a saga did and did not compensate although it went back, in a run that has ended."""
-    why, when = _why_back(saga), saga.trace.when
+    why, when = why_back(saga), saga.trace.when
     if not why:
         return None
     if saga.final or not saga.trace.over:
         return []
     found = []
-    for step, done in saga.done_steps.items():
+    for step in saga.left:
+        done, undone, late = saga.done_steps[step], step.compensated, step.done_late
         name = f"in {saga} {step.type}{_of(saga, step.message)}"
-        undone = saga.compensated_steps.get(step)
-        if undone is None:
-            sentence = f"{name} was done {when(done)} and not compensated, though {why}"
-            found.append((sentence, [step.first, done, *saga.refused.values()]))
-        elif late := _done_after_its_compensation(step):
+        sentence = f"{name} was done {when(done)} and not compensated, though {why}"
+        numbers = [step.first, done, *saga.refused.values()]
+        if undone is not None and late is not None:
             sentence = f"{name} was done {when(late)}, after it had been compensated {when(undone)}"
-            found.append((sentence, [step.first, undone, late]))
+            numbers = [step.first, undone, late]
+        found.append((sentence, numbers))
     return found
 
 
-def _done_after_its_compensation(step: Occurrence) -> int | None:
-    undone = [saves[0] for one in step.compensations for _, saves in one.saved]
-    if not undone:
-        return None
-    late = [saves for _, saves in step.saved if saves[0] > max(undone)]
-    changes = [n for saves in late for n in saves if changes_state(step.trace, n)]
-    return changes[0] if changes else None
-
-
-def _why_back(saga: Saga) -> str:
+def why_back(saga: Saga) -> str:
     """Why a saga has to compensate what it did; "" if it does not."""
     for name in saga.refused:
         return f"{name} was refused"

@@ -53,10 +53,5 @@ def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
 
 def _began(saga: Saga, step: Occurrence) -> int:
     """The first step of the record that tried to send a saga step, even if a fault prevented it."""
-    return next(
-        number
-        for number in saga.record
-        if number in saga.trace.sent_in
-        and saga.envelope(number).type == step.type
-        and says_the_same(saga.envelope(number), step.message)
-    )
+    mine = (number for number in saga.numbers if saga.envelope(number).type == step.type)
+    return next(n for n in mine if says_the_same(saga.envelope(n), step.message))

@@ -9,7 +9,7 @@ from ..model import Command, Envelope
 from ..model.messages import Declared, key_of
 from .faults import FAILED_TO_SEND
 from .identity import says_the_same
-from .saga_effects import new_effects
+from .saga_effects import changes_state, new_effects
 from .spans import Span, Trace
 
 _NO_ROLE = Declared()
@@ -117,16 +117,30 @@ class Occurrence:
         shown = [compensation.shown(stateful) for compensation in self.compensations]
         return min((number for number in shown if number is not None), default=None)
 
+    @cached_property
+    def done_late(self) -> int | None:
+        """The first save that did it after its last compensation, or None."""
+        undone = [saves[0] for one in self.compensations for _, saves in one.saved]
+        late = [n for _, saves in self.saved if undone and saves[0] > max(undone) for n in saves]
+        return next((number for number in late if changes_state(self.trace, number)), None)
+
 
 class Saga:
-    """One saga of a run. Its steps are messages whose types can be compensated or refused, or are final."""
+    """One saga of a run. Its steps are messages whose types can be compensated or refused, or are final.
 
-    def __init__(self, trace: Trace):
-        self.trace, self.roles = trace, trace.system.saga_roles or {}
-        self.types, self.envelope = saga_types(trace), trace.envelope
-        self.first = self.last = 0  # saga_index sets this and the next two
-        self.correlations: dict[str, None] = {}  # used as an ordered set
-        self.sent: dict[str, list[int]] = {}  # type -> steps of the record that publish or ask
+    `numbers` are the steps of the record that publish or ask its messages, with a role or without."""
+
+    def __init__(self, trace: Trace, numbers: list[int]):
+        self.trace, self.roles, self.envelope = trace, trace.system.saga_roles or {}, trace.envelope
+        self.numbers, self.types = numbers, saga_types(trace)
+        self.correlations = list(dict.fromkeys(trace.envelope(n).correlation for n in numbers))
+        arrived = [n for n in numbers if trace.fault(n) not in FAILED_TO_SEND]
+        with_role = [n for n in arrived if trace.envelope(n).type in self.types]
+        self.sent: dict[str, list[int]] = {}  # a type with a role -> its numbers
+        for number in with_role:
+            self.sent.setdefault(trace.envelope(number).type, []).append(number)
+        known = with_role or arrived or [0]
+        self.first, self.last = known[0], known[-1]
         self._occurrences: dict[str, list[Occurrence]] = {}
         self._refusals: dict[str, int | None] = {}  # command id -> the step that refused it
 
@@ -145,7 +159,7 @@ class Saga:
         """The steps of the record about its messages or about others with its keys."""
         envelopes = enumerate(step.envelope for step in self.trace.journal)
         messages = [(n, e) for n, e in envelopes if e is not None and e.data is not None]
-        ours, keys = self.correlations, self.keys
+        ours, keys = set(self.correlations), self.keys
         return [number for number, e in messages if e.correlation in ours or e.subject in keys]
 
     # -- steps and compensations
@@ -181,6 +195,12 @@ class Saga:
         undone = ((step, step.compensated) for step in self.done_steps)
         return {step: number for step, number in undone if number is not None}
 
+    @cached_property
+    def left(self) -> list[Occurrence]:
+        """The steps that were done and not compensated, or done again after their compensation."""
+        undone = self.compensated_steps
+        return [step for step in self.done_steps if step not in undone or step.done_late]
+
     def done(self, name: str) -> list[int]:
         """For each step of a type that was done, the first number that shows it."""
         return [step.done for step in self.occurrences(name) if step.done is not None]
@@ -210,16 +230,21 @@ class Saga:
         sent = self.trace.messages_of(span)
         return any(isinstance(e.data, Command) and e.type in self.types for e in sent)
 
+    def refusals_of(self, names: list[str]) -> list[int]:
+        """The first publish of each message that refuses a step of these types."""
+        refusing = [name for name in self.sent if self.role(name).refuses in names]
+        numbers = [number for name in refusing for number in reversed(self.sent[name])]
+        return sorted({self.envelope(number).id: number for number in numbers}.values())
+
     def refused_at(self, span: Span) -> int | None:
         """The step at which a span refused its command, by `Refused` or by a refusing message of its key."""
         if span.refused is not None:
             return span.last
         command = span.envelope
         if command.id not in self._refusals:
-            names = [name for name in self.sent if self.role(name).refuses == command.type]
-            numbers = [n for name in names for n in self.sent[name]]
-            numbers = [n for n in numbers if of_one_key(command, self.envelope(n))]
-            self._refusals[command.id] = min(numbers, default=None)
+            refusals = self.refusals_of([command.type])
+            numbers = (n for n in refusals if of_one_key(command, self.envelope(n)))
+            self._refusals[command.id] = next(numbers, None)
         return self._refusals[command.id]
 
     @cached_property

@@ -54,7 +54,6 @@ def sagas(trace: Trace, begins: Iterable[str] = ()) -> list[Saga]:
 
 
 def _read(trace: Trace, types: set[str]) -> list[Saga]:
-    found: dict[str, Saga] = {}
     home: dict[str, str] = {}  # a correlation -> the first correlation of its saga
     of_key: dict[str | None, str] = {}
     for number in trace.sends:
@@ -67,14 +66,12 @@ def _read(trace: Trace, types: set[str]) -> list[Saga]:
             if home[correlation] == correlation:
                 of_key[envelope.subject] = correlation
         of_key.setdefault(envelope.subject, home[correlation])
-        saga = found.get(home[correlation])
-        if saga is None:
-            saga = found[home[correlation]] = Saga(trace)
-            saga.first = number
-        saga.last = number
-        saga.correlations[correlation] = None
-        saga.sent.setdefault(envelope.type, []).append(number)
-    return list(found.values())
+    numbers: dict[str, list[int]] = {first: [] for first in home.values()}
+    for number in trace.sends:
+        correlation = trace.envelope(number).correlation
+        if correlation in home:
+            numbers[home[correlation]].append(number)
+    return [Saga(trace, of_saga) for of_saga in numbers.values()]
 
 
 def _home(trace: Trace, envelope: Envelope, of_key: dict[str | None, str]) -> str:
@@ -87,11 +84,3 @@ def _home(trace: Trace, envelope: Envelope, of_key: dict[str | None, str]) -> st
     if root is None or first is None or root.type != first.type or root.source != "client":
         return earlier
     return earlier if says_the_same(root, first) else correlation
-
-
-def saga_of(trace: Trace, correlations: Iterable[str]) -> Saga:
-    """The saga with one of these correlations, or an empty one if no message with a role was sent yet."""
-    for saga in sagas(trace):
-        if not saga.correlations.keys().isdisjoint(correlations):
-            return saga
-    return Saga(trace)

@@ -31,11 +31,16 @@ class SagaMoment:
     @cached_property
     def states(self) -> dict[SagaStep, StepState]:
         """The state of each step."""
-        return {step: state_of(self, history) for step, history in self.histories.items()}
+        return {step: state_of(history) for step, history in self.histories.items()}
 
-    def known(self, numbers: list[int]) -> list[int]:
-        """The numbers of the steps that were recorded by this moment."""
-        return [number for number in numbers if number < len(self.saga.trace.journal)]
+    @cached_property
+    def begun(self) -> list[SagaStep]:
+        """The steps of which something has happened, compensations included."""
+        return [step for step, history in self.histories.items() if history.events]
+
+    def those(self, *names: str) -> list[SagaStep]:
+        """The steps that have begun and are in one of these states."""
+        return [step for step in self.begun if self.states[step].name in names]
 
     @cached_property
     def answers(self) -> dict[str, list[StepEvent]]:
@@ -61,9 +66,11 @@ class History:
     """The history of a step up to a moment: its `events`, and the `bars` of its executions."""
 
     def __init__(self, moment: SagaMoment, step: SagaStep):
-        self.step, self._moment, self._saga = step, moment, moment.saga
+        self.step, self.over, self._moment, self._saga = step, moment.over, moment, moment.saga
         self._trace = trace = moment.saga.trace
-        self._sent, self._refusals = moment.known(step.sent), moment.known(step.refusals)
+        recorded = set(moment.saga.numbers)
+        self._sent = [number for number in step.sent if number in recorded]
+        self._refusals = moment.saga.refusals_of(step.names)
         ids = [*step.causes] if step.is_event else [moment.saga.envelope(n).id for n in self._sent]
         ids = [*dict.fromkeys(ids)]
         spans = [span for id in ids for span in trace.by_message.get(id, ())]
@@ -106,6 +113,11 @@ class History:
         """How many times it was compensated; 0 if it was done again afterwards."""
         done, undone = self.times("done"), self.times("undone")
         return len(undone) if not done or (undone and max(undone) >= max(done)) else 0
+
+    @property
+    def compensates(self) -> "History | None":
+        """The history of the step that this one compensates."""
+        return self._moment.histories[self.step.compensates] if self.step.compensates else None
 
     @property
     def compensated_by(self) -> list["History"]:
@@ -182,8 +194,7 @@ class History:
     def _done_events(self) -> list[StepEvent]:
         """The times at which it was done, took effect again and was compensated."""
         step, saga = self.step, self._saga
-        types = [name for name in step.names if name in saga.sent and name in saga.types]
-        types = [name for name in types if not saga.role(name).refuses]
+        types = [n for n in step.names if n in saga.sent and not saga.role(n).refuses]
         if types and self._is_decided():
             types = types[:1] if types[0] == step.names[0] else types
             found = []
@@ -197,10 +208,8 @@ class History:
         if step.awaited or self._refusals:
             return []
         if step.is_event:
-            first: dict[str, int] = {}
-            for number in self._sent:
-                if self._trace.fault(number) not in FAILED_TO_SEND:
-                    first.setdefault(self._trace.fact(saga.envelope(number)), number)
+            sent = [n for n in self._sent if self._trace.fault(n) not in FAILED_TO_SEND]
+            first = {self._trace.fact(saga.envelope(n)): n for n in reversed(sent)}
             return [self._event(number, "done") for number in first.values()]
         shown = [self._shown(span) for span in self._spans if span.refused is None]
         times = [number for number in shown if number is not None]

@@ -7,17 +7,17 @@ from ..errors import shortened
 from .saga_step import StepState
 
 if TYPE_CHECKING:
-    from .saga_moment import History, SagaMoment
+    from .saga_moment import History
 
 
-def state_of(moment: "SagaMoment", history: "History") -> StepState:
-    """The state of a step at a moment. The first rule that holds decides."""
-    over, step, events, done = moment.over, history.step, history.events, history.done
+def state_of(history: "History") -> StepState:
+    """The state of a step at the moment of its history. The first rule that holds decides."""
+    over, step, events, done = history.over, history.step, history.events, history.done
     count = Counter(event.what for event in events)
     asked, failed, missed = count["asked"], count["failed"], count["no answer"]
     compensation_begun = any(other.events for other in history.compensated_by)
     doubtful, late = history.doubtful, _lateness(history) if done else ""
-    target = moment.histories[step.compensates] if step.compensates else None
+    target = history.compensates
     vain = target is not None and target.done and not target.compensated
     silent = f"published nothing after {step.awaited}" if step.awaited else "never published"
     silent = f"saved but {silent}" if count["saved"] else silent

@@ -24,9 +24,7 @@ class SagaStep:
     compensated_by: list["SagaStep"] = field(default_factory=list)
     final: bool = False
     settles: bool = False
-    refusal_settles: bool = False
     sent: list[int] = field(default_factory=list)
-    refusals: list[int] = field(default_factory=list)
     causes: dict[str, None] = field(default_factory=dict)
     awaited: str | None = None
     reminders: list[str] = field(default_factory=list)

@@ -10,7 +10,7 @@ from ..model import Command, Envelope, Event, Query
 from ..sim.run import Run
 from .faults import FAILED_TO_SEND
 from .saga import Saga
-from .saga_index import saga_of, sagas, until
+from .saga_index import sagas, until
 from .saga_moment import SagaMoment
 from .saga_step import SagaStep
 from .spans import Trace
@@ -24,16 +24,15 @@ NONE = (
 class SagaStory:
     """One saga of a run: its `steps` in the order they began, and its key, as `subject`."""
 
-    def __init__(self, saga: Saga, correlations: list[str], sent: list[int]):
+    def __init__(self, saga: Saga):
         self.saga, self.trace, self.roles = saga, saga.trace, saga.roles
-        self.correlations, self.sent = correlations, sent
-        self._envelope = saga.envelope
-        envelopes = [saga.envelope(number) for number in sent]
-        self.correlation: str = envelopes[0].correlation
+        self.correlations, self._envelope = saga.correlations, saga.envelope
+        self.correlation = self.correlations[0]
+        envelopes = [saga.envelope(number) for number in saga.numbers]
         keyed = [envelope for envelope in envelopes if envelope.subject is not None]
         self.subject: str | None = keyed[0].subject if keyed else None
         self._key: str = type(keyed[0].data).__declared__.key or "" if keyed else ""
-        self.start = self.trace.journal[sent[0]].time
+        self.start = self.trace.journal[saga.numbers[0]].time
         self.rounds: list[tuple[SagaStep, SagaStep]] = []  # a step, and an earlier one it led to
         self._steps: list[SagaStep] = []
         self._of_type: dict[str, SagaStep] = {}
@@ -46,10 +45,15 @@ class SagaStory:
         run = self.trace.run
         time = run.end if time is None else min(time, run.end)
         if time not in self._moments:
-            trace = Trace.of(until(run, time))
-            saga = self.saga if trace is self.trace else saga_of(trace, self.correlations)
+            saga = self.saga if time == run.end else self._until(time)
             self._moments[time] = SagaMoment(saga, self.steps)
         return self._moments[time]
+
+    def _until(self, time: int) -> Saga:
+        """The saga as it was recorded up to a moment (ms)."""
+        sent = self.saga.numbers
+        recorded = [number for number in sent if self.trace.journal[number].time <= time]
+        return Saga(Trace.of(until(self.trace.run, time)), recorded)
 
     @cached_property
     def title(self) -> str:
@@ -69,7 +73,7 @@ class SagaStory:
 
     @cached_property
     def steps(self) -> list[SagaStep]:
-        for number in self.sent:
+        for number in self.saga.numbers:
             self._add(number)
         ends = {self._of_message.get(self._envelope(number).id) for number in self.saga.ends}
         for step in list(self._steps):
@@ -120,11 +124,9 @@ class SagaStory:
         if role.refuses:
             refused = self._of_type.get(role.refuses)
             refused = refused or self._step(role.refuses, envelope.source, before, number)
-            if not refused.refusals and envelope.causation:
+            if envelope.causation:
                 refused.causes[envelope.causation] = None
-            refused.refusals.append(number)
             if not role.settles or refused is reported:
-                refused.refusal_settles |= role.settles
                 return refused
             self._of_message[envelope.id] = refused
         if reported is not None:
@@ -196,15 +198,15 @@ class SagaStory:
         """Add a step for each service that never finished an event of this saga. If all finished and the
         saga did not end, add one for the service that handled the last event and published nothing."""
         trace, fact = self.trace, self.trace.logical_id
-        envelopes = [self.saga.envelope(number) for number in self.sent]
+        envelopes = [self.saga.envelope(number) for number in self.saga.numbers]
         sent_by = [(one.source, one.causation) for one in envelopes if one.causation]
-        homes = filter(None, map(trace.sent_in.get, self.sent))
+        homes = filter(None, map(trace.sent_in.get, self.saga.numbers))
         sent_by += [(home.service, home.envelope.id) for home in homes]
         went_on = {(service, fact.get(id, id)) for service, id in sent_by}
         spans = [span for id in self._of_message for span in trace.by_message.get(id, ())]
         finished = {(s.service, trace.fact(s.envelope)) for s in spans if s.finished}
         quiet = []
-        for number, envelope in zip(self.sent, envelopes, strict=True):
+        for number, envelope in zip(self.saga.numbers, envelopes, strict=True):
             if not isinstance(envelope.data, Event) or trace.fault(number) in FAILED_TO_SEND:
                 continue
             for service in trace.subscribers(envelope.type):
@@ -215,7 +217,8 @@ class SagaStory:
                         quiet.append((service, number))
                     elif trace.over or (service, envelope.id) in trace.given_up:
                         self._stands_still(service, number)
-        turned_back = any(step.compensates or step.refusals or step.awaited for step in self._steps)
+        turned_back = any(step.compensates or step.awaited for step in self._steps)
+        turned_back |= any(self.saga.refusals_of(step.names) for step in self._steps)
         settled = any(step.settles for step in self._steps)
         if quiet and trace.over and not turned_back and not settled:
             self._stands_still(*quiet[-1])
@@ -235,15 +238,8 @@ def stories(run: Run) -> list[SagaStory]:
     a role was sent."""
     if "_stories" not in vars(run):
         trace = Trace.of(run)
-        sent: dict[str, list[int]] = {}  # the messages of a correlation
-        for number in trace.sends:
-            sent.setdefault(trace.envelope(number).correlation, []).append(number)
-        found = []
-        for group in sagas(trace, _begun_by_client(trace)):
-            ids = list(group.correlations)
-            numbers = sorted(number for id in ids for number in sent[id])
-            found.append(SagaStory(saga_of(trace, ids), ids, numbers))
-        vars(run)["_stories"] = sorted(found, key=lambda story: story.sent[0])
+        found = sorted(sagas(trace, _begun_by_client(trace)), key=lambda saga: saga.numbers[0])
+        vars(run)["_stories"] = [SagaStory(saga) for saga in found]
     return vars(run)["_stories"]
 
 
