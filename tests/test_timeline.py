@@ -715,6 +715,17 @@ def test_of_a_crowd_only_what_was_struck_is_named_and_the_rest_in_its_tool_tip()
     assert {arrow.kind for arrow in picture.scene.arrows if arrow.tip} == {"answer", "late"}
 
 
+def test_where_moments_have_a_fifth_of_their_room_arrows_are_straight_and_leave_at_their_moment():
+    scene = timeline(simulate(shop(), customers(150)), start=0, end=100, width=400).scene
+    assert scene.axis.shrunk < 0.2
+    for arrow in scene.arrows:
+        corners = [*zip(arrow.points[::2], arrow.points[1::2], strict=True)]
+        starts, ends = corners[::3][:-1], corners[3::3]
+        assert corners[1::3] == starts and corners[2::3] == ends
+    published = {mark.x for mark in scene.marks if mark.kind == "published"}
+    assert published and published <= {arrow.points[0] for arrow in scene.arrows}
+
+
 def test_a_service_that_is_down_before_the_part_shown_is_shown_down():
     run = simulate(shop(), customers(3), faults=["crash orders.handle.Placed #1"])
     assert "down" in kinds(timeline(run, start=0.5, end=0.9).scene.spans)

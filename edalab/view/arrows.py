@@ -3,7 +3,7 @@ lanes. An arrow is a list of corners, which are rounded when it is drawn."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from .items import Bar, Hop, SpanEvent
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 BAR, TRACK = 18, 4  # px: height of a bar, and of an arrow's track in a gap
 TRACKS = 5  # at most in a gap
 BESIDE = 4  # px between the vertical parts of two messages' arrows
+RADIUS = 6  # px of a rounded corner
 _FAR = 24  # px from its moment at which an arrow may leave its bar
 Corner = tuple[int, int]
 
@@ -118,8 +119,11 @@ def head(corners: list[Corner]) -> str:
     return "r" if before == end else "d" if end > before else "u"
 
 
-def rounded(corners: list[Corner], radius: int = 6) -> tuple[int, ...]:
+def rounded(corners: list[Corner], radius: int = RADIUS) -> tuple[int, ...]:
     """A path with rounded corners: a start, and three more points for each cubic curve."""
+    if not radius:
+        lines = ((*here, *corner, *corner) for here, corner in pairwise(corners))
+        return (*corners[0], *chain.from_iterable(lines))
     flat, here = [*corners[0]], corners[0]
     for corner, after in pairwise(corners[1:]):
         enter, leave = _towards(corner, here, radius), _towards(corner, after, radius)

@@ -37,7 +37,7 @@ class Drawn:
         self._newest: dict[tuple[str, str, str | None], int] = {}
         self._deaths: dict[int, SpanEvent] = {}  # the step of a dead letter -> its event
         self._answers: dict[int, Hop] = {}  # the step that sends an answer -> its hop
-        self._crowded = sum(step.step == "handle" for step in excerpt.steps) > _CROWD
+        self._crowded = [step.step for step in excerpt.steps].count("handle") > _CROWD
         for number in excerpt.numbers:
             step = self.journal[number]
             if step.fault or step.step not in _QUIET:

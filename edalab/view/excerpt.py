@@ -78,10 +78,10 @@ def choose(
         several = f"the {len(ids)} stories of {correlation}"
         about = _about(journal, numbers) if len(ids) == 1 else several
     if timed:
-        steps = ((number, journal[number]) for number in numbers)
-        timely = ((number, step) for number, step in steps if step.time <= last)
-        # An outage that began before may still last.
-        numbers = [number for number, step in timely if step.time >= first or step.step in LIFE]
+        if first > 0 or last < run.end:
+            numbers = [n for n in numbers if journal[n].time <= last]
+            # An outage that began before may still last.
+            numbers = [n for n in numbers if journal[n].time >= first or journal[n].step in LIFE]
         when = f"{seconds(first)} to {seconds(last)}"
         about = f"{about}, {when}" if one_story else when
     else:
@@ -112,7 +112,8 @@ def _shown_steps(run: Run) -> list[int]:
     ticks = [span for span in Trace.of(run).spans if span.envelope.data is None]
     idle = [span for span in ticks if span.ended_by == "done" and span.last == span.first + 1]
     hidden = {number for span in idle for number in (span.first, span.first + 1)}
-    return [number for number in range(len(run.journal)) if number not in hidden]
+    every = range(len(run.journal))
+    return [number for number in every if number not in hidden] if hidden else [*every]
 
 
 def _starts(journal: list[Step], numbers: list[int]) -> list[int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
 from ..text import seconds, shorten, text_width
-from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
+from .arrows import BAR, BESIDE, RADIUS, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
 from .bar_names import name_bars
 from .drawn import Drawn
@@ -19,6 +19,7 @@ from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import place_labels, px_beyond
 
 LEAST = 16  # px: least width of a bar
+_DENSE = 0.2  # of the px that the moments need: with fewer, arrows cannot be kept apart
 _SPARE = 40  # px after the last moment, at least
 _OUTAGE = BAR + 8  # px: high enough to be seen behind a bar
 _LINE, _GAP = 15, 30  # px: height of a line of labels, gap between two lanes
@@ -74,7 +75,7 @@ class Layout:
         self._set_marks()
         self.inner = {bar: sorted([event.x for event in bar.inner]) for bar in drawn.bars}
         ways = [(hop, route(self, hop)) for hop in drawn.hops]
-        for _, way in ways:
+        for _, way in [] if self.dense else ways:
             self.placer.avoid([*chain.from_iterable(way)])
         for x in self.axis.slits():
             self.placer.avoid((x, 0, x, self._tops[-1]))
@@ -84,7 +85,8 @@ class Layout:
         for hop, way in ways:
             corners = [(x, real[y]) for x, y in way]
             pointed = "" if hop.stop else head(corners)
-            scene.arrows.append(Arrow(rounded(corners), hop.kind, pointed, hop.tip))
+            points = rounded(corners, 0 if self.dense else RADIUS)
+            scene.arrows.append(Arrow(points, hop.kind, pointed, hop.tip))
             if hop.stop:
                 x, y = corners[-1]
                 scene.marks.append(Mark(x + 5, y, hop.stop, hop.tip))
@@ -104,7 +106,7 @@ class Layout:
         crowded = axis.shrunk < 1  # then words have no room in any case
         if not crowded and (more := px_beyond(drawn, self.titles, axis, left, self.right - 5)):
             axis = Axis(instants, left, right - min(more, (right - left) // 3))
-        self.axis = axis
+        self.axis, self.dense = axis, axis.shrunk < _DENSE
         least = max(4, int(LEAST * axis.shrunk) - 2)
         for event in self.drawn.events:
             event.x = axis.x(event.time, event.x)
@@ -223,7 +225,9 @@ class Layout:
 
     def column(self, first: int, others: Iterable[int], y1: int, y2: int, hop: Hop) -> int:
         """Reserve a vertical part of an arrow and return its x: `first`, or if that is next to an arrow
-        with another owner, one of the `others`. If none is free, it is `first`."""
+        with another owner, one of the `others`. If none is free or the picture is dense, it is `first`."""
+        if self.dense:
+            return first
         top, bottom, owner = min(y1, y2), max(y1, y2), (hop.source, hop.kind == "again")
         for x in chain((first,), others):
             for start, end, other in self._beside[x]:

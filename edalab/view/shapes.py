@@ -2,7 +2,7 @@
 do not differ."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from . import theme
@@ -13,7 +13,6 @@ from .theme import BoxLook, LabelLook, MarkLook, StrokeLook
 class Path(tuple[tuple[Any, ...], ...]):
     """Lines and curves, each a letter and its numbers, as in an SVG path. It begins with an M."""
 
-    @cached_property
     def steps(self) -> str:
         """The path from its first point, in relative SVG commands, which are short."""
         (_, x, y, *rest), *others = self

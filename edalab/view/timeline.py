@@ -6,6 +6,7 @@ from typing import Any
 
 from ..claims.claim import SIGNS, Verdict
 from ..sim.run import Run
+from ..sim.simulate import garbage_seldom
 from ..text import clean, counted, seconds
 from .drawn import PUBLISHED_AGAIN, Drawn
 from .excerpt import Excerpt, choose
@@ -67,6 +68,7 @@ _WRONG = {
 }
 
 
+@garbage_seldom(old=1_000_000)  # what it makes stays until the picture is ready
 def timeline(
     run: Run,
     correlation: str | None = None,
