@@ -80,7 +80,7 @@ class Plan:
         self.by_point: dict[Point, dict[int, list[Fault]]] = {}  # by point and nth
         self.rates: list[Faults] = []
         self.timed: list[AtTime | Deploy] = []
-        self.visits: dict[Point, Visits | None] = {}
+        self.visits: dict[Point, Visits] = {}
         self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
@@ -116,27 +116,24 @@ class Plan:
             one.max_bytes or one.retention or one.max_poll_interval for one in topics
         ) or any(one.delivery == "at-most-once" or one.commit_every > 1 for one in handlers)
 
-    def _visits(self, point: Point) -> Visits | None:
-        """The visits to a point at which something may strike; None for any other point."""
+    def _visits(self, point: Point) -> Visits:
         chances = [
             (rates.chance(self.seed, point, each), each)
             for rates in self.rates
             for each in actions_at(self.system, point)
             if rates.rate(each)
         ]
-        named = self.by_point.get(point, {})
-        return Visits(named, chances) if named or chances else None
+        return Visits(self.by_point.get(point, {}), chances)
 
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
         """Count a visit to a point. Returns the fault that strikes at this visit, or None.
 
         ineffective: whether the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
-        try:
-            visits = self.visits[point]
-        except KeyError:
-            visits = self.visits[point] = self._visits(point)
+        visits = self.visits.get(point)
         if visits is None:
-            return None
+            if not self.rates and point not in self.by_point:
+                return None
+            visits = self.visits[point] = self._visits(point)
         visits.number = nth = visits.number + 1
         struck = visits.named.get(nth, ())
         for strikes, action in visits.chances:
