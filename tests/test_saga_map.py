@@ -213,6 +213,15 @@ def test_the_cursor_shows_the_saga_as_it_stood():
     assert (failed["state"], failed["words"]) == ("failed", "failed")
 
 
+def test_a_step_whose_asker_crashes_before_it_asks_was_never_asked_for():
+    faults = ["crash planners.ask.HireBand #1"]
+    run = simulate(orchestrated(), one_wedding, faults=faults, until=0.5)
+    at = graph_of(saga_map(run)).nodes["HireBand"]
+    assert (at["state"], at["words"]) == ("failed", "never asked for")
+    crash = [mark.tip for mark in saga_map(run).scene.marks if mark.kind == "crash"]
+    assert any("crash of planners before it asks" in tip for tip in crash)
+
+
 def time_in(tip: str) -> int:
     """The ms of a tip that ends in a time, such as "halls: crash at 1.5 s"."""
     return round(float(tip.rpartition(" at ")[2].removesuffix(" s")) * 1000)

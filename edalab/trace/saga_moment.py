@@ -151,11 +151,14 @@ class History:
 
     def _attempt(self, number: int) -> Iterator[StepEvent]:
         attempt = self._trace.journal[number]
+        if attempt.fault == "crash":  # before it was asked, sent or published
+            sends = "asks" if attempt.step == "ask" else "sends"
+            words = "" if self.step.is_event else f"of {attempt.service} before it {sends}"
+            yield self._event(number, "crash", words)
+            return
         if not self.step.is_event:
             yield self._event(number, "asked" if attempt.step == "ask" else "sent", attempt.service)
-        if attempt.fault == "crash":
-            yield self._event(number, "crash")
-        elif attempt.fault in FAILED_TO_SEND:
+        if attempt.fault in FAILED_TO_SEND:
             yield self._event(number, "failed", FAULTS[attempt.fault].words)
         elif attempt.fault in NOT_ARRIVED:
             yield self._event(number, "lost", "on the way")

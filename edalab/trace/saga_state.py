@@ -28,6 +28,8 @@ def state_of(history: "History") -> StepState:
     idle = "did nothing" if answer in ("", "null") else f"answered {shortened(answer, 24)}"
     why = next((event.words for event in events if event.what == "refused"), "")
     crashed = "saved, then crashed" if count["saved"] else "crashed"
+    if not (step.is_event or history.bars):
+        crashed = "never asked for"  # its asker crashed before
     rules = (
         (not events and compensation_begun and not step.sent, "never done", "never asked for"),
         (not events, "not yet", ""),
