@@ -119,7 +119,6 @@ class Traffic:
 
     def _read(self, number: int, step: Step, envelope: Envelope) -> None:
         """Read a step that concerns a message."""
-        key = step.service, envelope.id
         if step.fault == "crash":
             self._struck[step.service, step.replica] = number
         elif step.step in ("publish", "ask"):
@@ -132,6 +131,7 @@ class Traffic:
             transfer.received = transfer.received or step.step in _RECEIVED
         if step.step in _PLAIN:
             return
+        key = step.service, envelope.id
         match step.step:
             case "deliver":
                 if step.fault == "delay":

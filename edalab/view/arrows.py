@@ -83,13 +83,13 @@ def _leave(layout: "Layout", hop: Hop, row: "Row", until: int) -> Corner:
     """The point at which an arrow leaves its source vertically, towards the height `until`."""
     source, side = hop.source, 1 if until > row.y else -1
     begin = row.y + side * (BAR // 2 if source.bar else 4)  # at the edge of a bar, or next to a dot
-    return layout.column(source.x, _exits(layout, source), begin, until, hop), begin
+    return layout.column(source.x, _exits(source), begin, until, hop), begin
 
 
-def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:
+def _exits(source: SpanEvent) -> Iterator[int]:
     """The alternative x at which an arrow may leave the bar of its source."""
     if bar := source.bar:
-        left, right, others = bar.x, bar.x + bar.w, layout.inner[bar]
+        left, right, others = bar.x, bar.x + bar.w, sorted([event.x for event in bar.inner])
         before = [left, *others[: bisect_left(others, source.x)]][-1]
         after = [*others[bisect_right(others, source.x) :], right][0]
         # First between the neighbouring events. Beyond them, and far away, the moment would look wrong.

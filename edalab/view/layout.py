@@ -73,7 +73,6 @@ class Layout:
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
-        self.inner = {bar: sorted([event.x for event in bar.inner]) for bar in drawn.bars}
         ways = [(hop, route(self, hop)) for hop in drawn.hops]
         for _, way in [] if self.dense else ways:
             self.placer.avoid([*chain.from_iterable(way)])

@@ -32,11 +32,12 @@ def _paths(shape: Shape) -> list[str]:
         group += f' stroke-dasharray="{dash[0]} {dash[1]}"' if dash else ""
     group += f' fill-opacity="{shape.opacity:g}"' if shape.opacity < 1 else ""
     parts, silent = [f"{group}>"], ""
-    steps: dict[int, str] = {}  # by path: boxes of the same size share theirs
+    known: dict[int, tuple] = {}  # by path: boxes of the same size share theirs
     for x, y, path, tip in shape.paths:
-        if id(path) not in steps:
-            steps[id(path)] = path.steps()
-        d = f"M{x + path[0][1]} {y + path[0][2]}{steps[id(path)]}"
+        if (begun := known.get(id(path))) is None:
+            begun = known[id(path)] = *path[0][1:3], path.steps()
+        right, down, steps = begun
+        d = f"M{x + right} {y + down}{steps}"
         if tip:
             parts.append(f'<path d="{d}"><title>{escape(tip, quote=False)}</title></path>')
         else:
