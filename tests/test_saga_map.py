@@ -15,6 +15,7 @@ from weddings import (
     UNDO,
     UNDONE,
     WORK,
+    PlanWedding,
     WeddingAnnounced,
     WeddingCalledOff,
     choreographed,
@@ -484,7 +485,7 @@ def ledger(world):
 
 def written(picture) -> list[str]:
     labels = picture.scene.labels
-    title = next(label for label in labels if label.text == "Ledger")
+    title = next(label for label in labels if label.text.startswith("Ledger"))
     below = [label for label in labels if label.y > title.y and label.x >= title.x]
     rows = {}
     for label in below:
@@ -513,6 +514,17 @@ def test_the_ledger_follows_the_cursor():
         "before | now", "halls | 3 | 2", "money | 100.00 | 100.00"
     ]  # fmt: skip
     assert written(saga_map(run, ledger=ledger, cursor=0.3))[2] == "money | 100.00 | 70.00"
+
+
+def test_before_a_saga_begins_its_ledger_knows_no_later_time_than_now():
+    async def two(ctx):
+        await ctx.send(PlanWedding(wedding="w1"))
+        await ctx.sleep(5)
+        await ctx.send(PlanWedding(wedding="w2"))
+
+    run = simulate(orchestrated(), two)
+    early, late = (saga_map(run, "w2", ledger=ledger, cursor=cursor) for cursor in (0, 5))
+    assert written(early)[1] == "halls | 3 | 3" and written(late)[1] == "halls | 2 | 2"
 
 
 def test_what_the_books_should_say_is_said_when_the_saga_is_over():

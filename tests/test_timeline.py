@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lessons import definitions
 from scenes import NASTY, flaws
 from systems import story
 
@@ -713,6 +714,21 @@ def test_of_a_crowd_only_what_was_struck_is_named_and_the_rest_in_its_tool_tip()
     assert "orders: Placed client-2" in picture.svg()
     # Hundreds of tips more would slow a browser down.
     assert {arrow.kind for arrow in picture.scene.arrows if arrow.tip} == {"answer", "late"}
+
+
+def test_a_name_is_whole_below_its_bar_where_there_is_no_room_above():
+    outage = definitions("01-event-notification").outage
+    assert not [label.text for label in timeline(outage).scene.labels if "…" in label.text]
+
+
+def test_a_long_name_of_a_service_is_whole_in_a_wide_picture():
+    shop, name = System("shop"), "lager-und-logistik"
+
+    @shop.service(name).on(Placed)
+    def pack(event): ...
+
+    picture = timeline(simulate(shop, customers(1)))
+    assert name in [label.text for label in picture.scene.labels if label.kind == "lane"]
 
 
 def test_where_moments_have_a_fifth_of_their_room_arrows_are_straight_and_leave_at_their_moment():
