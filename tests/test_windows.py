@@ -145,6 +145,9 @@ def test_a_topic_that_only_a_class_names_can_get_more_partitions():
     assert simulate(shop, sales, faults=[fault]).faults == [fault]
     with pytest.raises(Misuse, match="no topic 'prices'; topics: sales"):
         simulate(shop, sales, faults=[repartition("prices", 3, at=0.5)])
+    shop.queue("sales")
+    with pytest.raises(Misuse, match="no topic 'sales'"):
+        simulate(shop, sales, faults=[fault])
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,8 @@ class Repartition(Timed):
         handlers = (
             one for service in system.services.values() for one in service.handlers.values()
         )
-        named = (place_of(system, one.message)[0] for one in handlers if one.kind is Event)
-        topics = {name: Topic(name) for name in named} | system.topics
+        places = (place_of(system, one.message) for one in handlers if one.kind is Event)
+        topics = {name: Topic(name) for name, is_queue in places if not is_queue} | system.topics
         if self.topic not in topics:
             raise Unknown("topic", self.topic, topics)
         has = topics[self.topic].partitions

@@ -162,9 +162,8 @@ class World:
                 cancelled.discard(number)
                 continue
             if time != self.now:
-                if (
-                    until is not None and time > until
-                ):  # work is left: the run did not end by itself
+                # If work is left, the run did not end by itself.
+                if until is not None and time > until:
                     heappush(heap, (time, number, action, argument))
                     self.now = until
                     break

@@ -151,7 +151,9 @@ class Chart:
     def arrow_width(self, count: int) -> float:
         """The width in px of an arrow for so many messages, or 0 if all arrows have the same count."""
         fewest, most = self._counts
-        return most > fewest and round(1.2 + 1.8 * max(0, count - fewest) / (most - fewest), 1)
+        if most == fewest:
+            return 0
+        return round(1.2 + 1.8 * max(0, count - fewest) / (most - fewest), 1)
 
     def _write_lines(self, places: list[list[Place]]) -> None:
         """Write the texts of the arrows: the first line at one of its places, the others next to it."""
