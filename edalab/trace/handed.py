@@ -5,7 +5,6 @@ from collections import defaultdict
 from math import inf
 from typing import Any, NamedTuple
 
-from ..sim.clock import DELIVER
 from ..text import seconds
 from .spans import Trace
 
@@ -58,5 +57,4 @@ class Handed:
             return None
         if before:
             return Next(comes, "retried" if before[-1][1] else "again")
-        waits = time + 3 * DELIVER < comes < inf  # longer than its way may take
-        return Next(comes, "first") if waits else None
+        return Next(comes, "first") if comes < inf else None

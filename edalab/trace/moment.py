@@ -103,12 +103,13 @@ def _look(world: World) -> Moment:
 
 
 def _waiting_in_log(reader: Reader) -> tuple[int, list[Any]]:
-    """How many messages wait in a partition, and the name of the first of them."""
+    """How many messages wait in a partition, and, if any do, the name of the one that comes next, which may be on its
+    way already."""
     delayed = reader.skip_fetch and not reader.failures  # on its way
-    begin = max(reader.position + (delayed or _is_in_hand(reader.execution)), reader.committed)
-    name = reader.service.name, reader.log.name, reader.partition, begin
+    first = max(reader.position, reader.committed)
+    begin = max(reader.position + (delayed or _is_in_hand(reader.execution)), first)
     number = reader.log.count_for(reader.service, reader.records[begin:])
-    return number, [name] * (number > 0)
+    return number, [(reader.service.name, reader.log.name, reader.partition, first)] * (number > 0)
 
 
 def _waiting_in_queue(queue: WorkQueue, service: ServiceRuntime) -> list[Item]:
