@@ -1,9 +1,9 @@
 """Ready-made claims, decided from the trace of a run. Each rules out one named anomaly."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from math import isclose
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import Misuse, shown
 from ..model import Command, Event, Message, Query, Service
@@ -24,11 +24,15 @@ from .delivery import (
 from .gaps import find_dual_write_gaps, find_stale_reads
 
 
-class Evidence(NamedTuple):
-    """A piece of evidence against a claim: a sentence, and the steps that prove it."""
+class Evidence:
+    """A piece of evidence against a claim: a `sentence`, and the `steps` that prove it."""
 
-    sentence: str
-    steps: list[Step]
+    def __init__(self, sentence: str, trace: Trace, numbers: list[int]):
+        self.sentence, self._trace, self._numbers = sentence, trace, numbers
+
+    @cached_property
+    def steps(self) -> list[Step]:  # made when asked for: an exploration reads the sentences only
+        return self._trace.evidence(self._numbers)
 
     def __repr__(self) -> str:
         return f"<Evidence: {self.sentence}>"
@@ -51,7 +55,7 @@ class BuiltinClaim(Claim):
         found = function(trace, *self.arguments)
         if isinstance(found, str):
             return [], found
-        return [Evidence(sentence, trace.evidence(numbers)) for sentence, numbers in found], ""
+        return [Evidence(sentence, trace, numbers) for sentence, numbers in found], ""
 
 
 def no_event_lost(message: type[Message]) -> Claim:

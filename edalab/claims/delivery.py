@@ -252,19 +252,20 @@ def find_endless_retries(trace: Trace, most: int) -> Found:
     """The messages that a service handled more than `most` times, or else what kept the run from ending."""
     misuse = trace.run._world.misuse
     tries: dict[tuple[str, str], list[Span]] = {}
-    for span in trace.spans:
-        if span.envelope.data is not None:
-            tries.setdefault((span.service, span.envelope.id), []).append(span)
+    for spans in trace.by_message.values():
+        if len(spans) > 1 and spans[0].envelope.data is not None:
+            for span in spans:
+                tries.setdefault((span.service, span.envelope.id), []).append(span)
     found = []
-    for (service, _), spans in tries.items():
+    for (service, _), spans in sorted(tries.items(), key=lambda item: item[1][0].first):
         if len(spans) > most:
             first, last = spans[0].first, spans[-1].first
             often = f"{len(spans):,} times, the last time {trace.when(last)}"
             found.append((f"{service} was given {spans[0].message} {often}", [first, last]))
     if misuse is not None and not found:
         return [(str(misuse), [len(trace.journal) - 1] if trace.journal else [])]
-    failed = any(span.ended_by in ("failure", "lost", "dead_letter") for span in trace.spans)
-    if not failed and all(len(spans) == 1 for spans in tries.values()):
+    again = any(len(spans) > 1 for spans in tries.values())
+    if not again and not any(s.ended_by in ("failure", "lost", "dead_letter") for s in trace.spans):
         return "no message was tried a second time"
     return found
 

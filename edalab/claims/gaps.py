@@ -40,8 +40,10 @@ def _missed(trace: Trace, span: Span, here: list[Span]) -> tuple[int, str, str] 
     """The publish or save that a fault or an exception kept a span from after it had done the other: its step,
     "publish" or "save", and the type of message."""
     for number in span.events:
-        kind, fault = trace.kind(number), trace.fault(number)
-        struck = fault in NOT_ARRIVED if kind == "publish" else kind == "save" and fault
+        if (fault := trace.fault(number)) is None:
+            continue
+        kind = trace.kind(number)
+        struck = fault in NOT_ARRIVED if kind == "publish" else kind == "save"
         done = span.saves if kind == "publish" else span.sent
         if struck and done and done[0] < number:
             return number, kind, trace.envelope(number).type

@@ -22,7 +22,7 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
     causes = [(e.source, e.causation, e.type) for e in sent if (e.source, e.causation) != _CLIENT]
     if len(set(causes)) == len(causes) and not trace.in_doubt:
         return original  # the usual case
-    groups: dict[tuple, list[tuple[Envelope, Span | None, bool]]] = {}
+    groups: dict[tuple, list[tuple[int, Envelope, Span | None]]] = {}
     seen: set[str] = set()
     for number, envelope in zip(trace.sends, sent, strict=True):
         if envelope.id in seen:
@@ -34,25 +34,35 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
                 continue
             cause = producer and producer.envelope.type
         else:
-            cause = original.get(cause, cause)
-            if producer is not None and producer.envelope.id != envelope.causation:
+            if producer is not None and producer.envelope.id != cause:
                 producer = None  # an outbox
+            cause = original.get(cause, cause)
         key = envelope.source, cause, envelope.type, envelope.subject
-        group = groups.setdefault(key, [])
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [(number, envelope, producer)]
+            continue
         equal = [
             earlier
             for earlier in group
-            if _may_repeat(producer, earlier[1]) and says_the_same(earlier[0], envelope)
+            if _may_repeat(producer, earlier[2]) and says_the_same(earlier[1], envelope)
         ]
         if equal:
-            facts = list(dict.fromkeys(original[earlier.id] for earlier, _, _ in equal))
-            of_one = producer is not None or envelope.source == "client"
-            already_sent = sum(by is producer and arrived for _, by, arrived in equal if of_one)
+            facts = list(dict.fromkeys(original[earlier.id] for _, earlier, _ in equal))
+            already_sent = 0
+            if producer is not None or envelope.source == "client":
+                own = (n for n, _, by in equal if by is producer)
+                already_sent = sum(_arrived(trace, n) for n in own)
             if already_sent < len(facts):
                 original[envelope.id] = facts[already_sent]
-        arrived = trace.fault(number) not in FAILED_TO_SEND and envelope.id not in trace.in_doubt
-        group.append((envelope, producer, arrived))
+        group.append((number, envelope, producer))
     return original
+
+
+def _arrived(trace: "Trace", number: int) -> bool:
+    """Whether a message was sent, and its sender was told so."""
+    sent = trace.fault(number) not in FAILED_TO_SEND
+    return sent and trace.envelope(number).id not in trace.in_doubt
 
 
 _CLIENT = "client", None  # source and cause of what the client sends

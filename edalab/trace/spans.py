@@ -3,14 +3,14 @@
 The terms are OpenTelemetry's if it has one. Steps are identified by their number in the journal.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import Refused
 from ..model import DeadLetter, Envelope
 from ..sim.run import Run
-from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, SENDER_UNAWARE, TOO_LATE, WIDTH, Step, steps_of
+from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, SENDER_UNAWARE, TOO_LATE, WIDTH, Step
 from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
 from .identity import logical_message_ids
 from .transfers import Traffic
@@ -19,7 +19,6 @@ _FINISHED = ("commit", "ack", "reply", "done")
 _ENDS = frozenset((*_FINISHED, "retry", "dead_letter", "lost", "failure"))
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Span:
     """One execution of a handler: the handling of one delivery of a message.
 
@@ -30,16 +29,19 @@ class Span:
     saves: the saves that took effect.
     sent: the publishes that reached the broker."""
 
-    service: str
-    replica: int
-    envelope: Envelope
-    first: int
-    last: int | None = None
-    ended_by: str | None = None
-    refused: str | None = None
-    saves: list[int] = field(default_factory=list)
-    sent: list[int] = field(default_factory=list)
-    events: list[int] = field(default_factory=list)
+    __slots__ = (
+        *("service", "replica", "envelope", "first", "last", "ended_by", "refused"),
+        *("events", "saves", "sent"),
+    )
+
+    def __init__(self, service: str, replica: int, envelope: Envelope, first: int):
+        self.service, self.replica, self.envelope, self.first = service, replica, envelope, first
+        self.last: int | None = None
+        self.ended_by: str | None = None
+        self.refused: str | None = None
+        self.events: list[int] = []
+        self.saves: list[int] = []
+        self.sent: list[int] = []
 
     @property
     def finished(self) -> bool:
@@ -68,6 +70,7 @@ class Trace:
     def __init__(self, run: Run):
         self.run, self.system, self._record = run, run.system, run._record
         self.spans: list[Span] = []
+        self._by_type: dict[str, list[Span]] = defaultdict(list)
         self.sends: list[int] = []  # every publish and ask, even if a fault struck it
         self.sent_in: dict[int, Span | None] = {}  # a publish or ask -> its span
         # (service, id of a message) -> the step that dead-lettered, lost, expired or discarded it
@@ -80,29 +83,29 @@ class Trace:
         self._read()
 
     def _read(self) -> None:
-        open_spans: dict[tuple[str, int], dict[str, Span]] = {}
+        open_spans: dict[tuple[str, int], dict[str, Span]] = defaultdict(dict)
+        spans, by_type, sends, sent_in = self.spans, self._by_type, self.sends, self.sent_in
         columns = [self._record[column::WIDTH] for column in (1, 2, 3, 7, 8)]
         for number, (step, actor, envelope, fault, detail) in enumerate(zip(*columns, strict=True)):
             if step == "deliver":
                 continue
-            here = open_spans.get(actor)
+            here = open_spans[actor]
             if step == "handle":
                 span = Span(actor[0], actor[1], envelope, number)
-                self.spans.append(span)
-                if here is None:
-                    here = open_spans[actor] = {}
+                spans.append(span)
+                by_type[envelope.type].append(span)
                 here[envelope.id] = span
             elif step == "publish" or step == "ask":
-                span = _sending_span(here, envelope) if here else None
-                if envelope.redrives and fault not in NOT_ARRIVED:
+                sends.append(number)
+                sent_in[number] = span = _sending_span(here, envelope) if here else None
+                arrived = fault is None or fault not in NOT_ARRIVED
+                if envelope.redrives and arrived:
                     self.given_up.pop((actor[0], envelope.id), None)
-                self.sends.append(number)
-                self.sent_in[number] = span
-                if fault in IN_DOUBT:
+                if fault is not None and fault in IN_DOUBT:
                     self.in_doubt.add(envelope.id)
                 if span is not None:
                     span.events.append(number)
-                    if step == "publish" and fault not in NOT_ARRIVED:
+                    if arrived and step == "publish":
                         span.sent.append(number)
             elif step == "save":
                 span = here.get(envelope.id) if here else None
@@ -168,8 +171,9 @@ class Trace:
 
     def evidence(self, numbers: Iterable[int]) -> list[Step]:
         """The steps with these numbers, each once. They are created here, because most runs need no journal."""
-        starts = [number * WIDTH for number in sorted(set(numbers))]
-        return [step for start in starts for step in steps_of(self._record[start : start + WIDTH])]
+        starts = (number * WIDTH for number in sorted(set(numbers)))
+        rows = (self._record[start : start + WIDTH] for start in starts)
+        return [Step(time, step, *actor, *rest) for time, step, actor, *rest in rows]
 
     @property
     def journal(self) -> list[Step]:
@@ -185,7 +189,7 @@ class Trace:
 
     def spans_of(self, name: str) -> list[Span]:
         """The spans of messages of a type."""
-        return [span for span in self.spans if span.envelope.type == name]
+        return self._by_type.get(name, [])
 
     def subscribers(self, name: str) -> list[str]:
         """The services that handle messages of a type, in the order in which they were declared."""
@@ -213,15 +217,17 @@ class Trace:
 
     def published(self, name: str, unsent: frozenset[str] = FAILED_TO_SEND) -> list[int]:
         """The publishes of messages of a type, except rejected ones and those that a fault in `unsent` struck."""
-        record = self._record
-        return [
-            number
-            for number in self.sends
-            if record[number * WIDTH + 3].type == name
-            and record[number * WIDTH + 1] == "publish"
-            and record[number * WIDTH + 7] not in unsent
-            and number not in self.rejected
-        ]
+        numbers = self._publishes.get(name, ())
+        return [number for number in numbers if self._record[number * WIDTH + 7] not in unsent]
+
+    @cached_property
+    def _publishes(self) -> dict[str, list[int]]:
+        """The publishes that no full queue rejected, by the type of their messages."""
+        found: dict[str, list[int]] = {}
+        for number in self.sends:
+            if self.kind(number) == "publish" and number not in self.rejected:
+                found.setdefault(self.envelope(number).type, []).append(number)
+        return found
 
     def messages_of(self, span: Span) -> list[Envelope]:
         """The messages that a span published, sent and asked, even if a fault struck them."""
