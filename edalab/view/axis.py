@@ -98,38 +98,33 @@ class Axis:
 
     def ticks(self) -> list[tuple[int, str]]:
         """The labels as (x, text): first the ends of the axis, of cuts and of stretched parts, then
-        round times if there is room."""
+        round times."""
         first, last = self.times[0], self.times[-1]
         times = [first, last, *chain(*self.cuts), *chain(*self.stretched)]
         for step in _STEPS:
             if step * self.scale >= 70 and (last - first) // step < 200:
                 times += range(-(-first // step) * step, last + 1, step)
                 break
-        taken, ticks = 0, []  # a bit for each x
-        for time in dict.fromkeys(times):
-            if taken >> max(0, x := self.x(time)) & 1:
-                continue
-            half = text_width(text := seconds(time), 10) // 2 + 4
-            room = (1 << 2 * half + 1) - 1 << max(0, x - half)
-            if not (taken & room or any(start < time < end for start, end in self.cuts)):
-                taken |= room
-                ticks.append((x, text))
-        return sorted(ticks)
+        shown = (t for t in dict.fromkeys(times) if not any(a < t < b for a, b in self.cuts))
+        return [(self.x(time), seconds(time)) for time in shown]
 
 
 def draw_times(
     scene: Scene, ticks: list[tuple[int, str]], bounds: tuple[int, int, int], below: int
 ) -> None:
-    """Draw the grid of times within `bounds` (top, bottom, right) and, `below` px lower, the times
-    that have room. If `below` is 0, draw no times."""
-    (top, bottom, right), last = bounds, -100
+    """Draw the grid of times within `bounds` (top, bottom, right) and, `below` px lower, the times.
+    Only those that have room are drawn, the first ones first. If `below` is 0, draw no times."""
+    (top, bottom, right), taken, drawn = bounds, 0, []  # `taken` has a bit for each x
     for x, text in ticks:
         half = text_width(text, 10) // 2
-        if x - half > last + 8 and x + half < right:
-            scene.lines.append(Line(x, top, x, bottom, "grid"))
-            if below:
-                scene.labels.append(Label(max(x, half + 2), bottom + below, text, "axis", "middle"))
-            last = x + half
+        room = (1 << 2 * half + 9) - 1 << max(0, x - half - 4)
+        if not taken & room and x + half < right:
+            taken |= room
+            drawn.append((x, text, half))
+    for x, text, half in sorted(drawn):
+        scene.lines.append(Line(x, top, x, bottom, "grid"))
+        if below:
+            scene.labels.append(Label(max(x, half + 2), bottom + below, text, "axis", "middle"))
 
 
 def _stretched(scales: dict[Gap, float]) -> list[Gap]:
