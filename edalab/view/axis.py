@@ -163,14 +163,14 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int]]:
     by_length = sorted(range(len(gaps)), key=gaps.__getitem__, reverse=True)
     cut: set[int] = set()
     while True:
-        width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0
+        width = min(CUT, 0.4 * room / max(1, len(cut)))
         kept = sorted(gap for number, gap in enumerate(gaps) if number not in cut)
         scale, short = _scale(kept, room - width * len(cut), least)
-        if len(cut) == len(gaps) or short < len(gaps) / 5 or short * least < _LITTLE * room:
+        if len(cut) == len(gaps) or short * least < _LITTLE * room:
             break  # few gaps have to be stretched
         longest = by_length[len(cut)]
         shorter = [gap for gap in gaps if 2 * gap < gaps[longest]]
-        if gaps[longest] * scale < max(1.2 * CUT, 0.16 * room):
+        if gaps[longest] * scale < 1.2 * CUT:
             break  # no empty time takes up much of the picture
         if gaps[longest] < 4 * max(shorter, default=gaps[longest]):
             break  # it is not much longer than the others
