@@ -85,11 +85,9 @@ class LabelPlacer:
         crosses rather than follows it, with at most `over` px of lines under it. With `cut`, the
         last text is shortened if none fits. Return None if there is no room."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
-        if cut or len(texts) > 1:  # drop places with no room for the shortest text
-            widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
-            places = [place for place in places if self._extent(place, min(widths), size)]
+        places = list(places)
         shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
-        for text in chain(texts, shortened if cut and places else ()):
+        for text in chain(texts, shortened if cut else ()):
             crossing, fewest, width = None, 0, text_width(text, size, bold)
             for x, y, anchor in places if text else ():
                 extent = self._extent((x, y, anchor), width, size)
