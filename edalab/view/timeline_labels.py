@@ -10,14 +10,13 @@ from .axis import Axis
 from .bar_names import OVER, Title, lengthen, write_names
 from .drawn import Drawn
 from .items import Bar, SpanEvent
-from .labels import ALONG, ANY
 from .scene import Label
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
 
 _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words next to its bar or mark
-_FAR = 60  # px from a mark to the end of its bar: words after it would seem to name the end
+_FAR = 60  # px from a mark to words after its bar: further away they would seem to name its end
 _ROOM = 260  # px of words after the last moment, at most
 _LONG = 560  # px of a mark's words, at most
 _TURNS = ("deploy", "join", "restore", "rewind", "skew", "note")  # outside a bar: named first
@@ -35,10 +34,10 @@ def place_labels(layout: "Layout") -> None:
             _write(layout, row, [stretch.words], "struck", places, extent)
     marks: defaultdict[str, list[SpanEvent]] = defaultdict(list)
     said: set[tuple[int, str]] = set()
-    errors: set[tuple] = set()
     for event in layout.marks:
-        words = layout.row(event).lane, event.words
-        if event.words and not _repeats(event, errors):
+        words, others = (layout.row(event).lane, event.words), event.bar.inner if event.bar else ()
+        caused = any(other.what in ("no answer", "dead letter") for other in others)
+        if event.words and not (event.what == "failed" and caused):  # next to its cause
             turn = event.what in _TURNS and event.bar is None
             what = "turn" if turn else "remark" if event.what in _REMARKS else "news"
             marks["repeated" if words in said else what].append(event)
@@ -78,17 +77,6 @@ def px_beyond(
     return more
 
 
-def _repeats(event: SpanEvent, errors: set[tuple]) -> bool:
-    """Whether an event repeats others: an error next to its cause, or the same error once more."""
-    bar = event.bar
-    if event.what != "failed" or bar is None:
-        return False
-    key = bar.service, bar.envelope.id, event.words
-    again = key in errors
-    errors.add(key)
-    return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
-
-
 def _own(event: SpanEvent) -> tuple[int, int]:
     """The left and right x of the items to which an event's words refer."""
     if (bar := event.bar) is None:
@@ -109,16 +97,15 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
             for one in bar.inner
             if one.words and (one.what, event.what) != ("failed", "no answer")
         ]
-        last = x >= max(one.x for one in said)
+        last = x >= max(one.x for one in said) and beside - x <= _FAR
     behind = [(0, beside + 11, "start")] * last
     near = [(-1, x - 5, "start"), (-1, x, "middle"), (-1, x + 6, "end")]
-    far = beside - x > _FAR
-    places = [*near, (1, x - 5, "start"), *behind] if far else behind + near
+    places = behind + near
     for level in (1, 2, -2, 3):
         places += [(level, x - 5, "start"), (level, x + 6, "end")]
     if event.bar is None:
         places.append((0, x - 11, "end"))
-    if again or event.what == "takeover":  # there can be many, and they are not important
+    if again:
         places = [place for place in places if -2 < place[0] < 2]
     kind = "remark" if event.what in _REMARKS else "struck"
     if event.what == "refused" and event.bar and event.bar.refuses:
@@ -126,15 +113,7 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
     texts = [text, shorten(text, _SHORT, 11, True), _BRIEF.split(text)[0]]
     texts = texts[: 1 if event.what in ("note", "lost") else 3]
     row, own = layout.row(event), _own(event)
-    if far and _write(layout, row, texts[:1], kind, places[:4], own, ALONG - 1):
-        return
-    if event.what == "dead letter":  # unambiguous places only, and brief rather than far away
-        close = [place for place in places if -2 < place[0] < 2]
-        for some, where in ((texts[:1], close), (texts[2:], behind), (texts, places)):
-            if _write(layout, row, some, kind, where, own, strict=True):
-                return
-        return
-    _write(layout, row, list(dict.fromkeys(texts)), kind, places, own, cut=cut and not again)
+    _write(layout, row, list(dict.fromkeys(texts)), kind, places, own, cut and not again)
 
 
 def _write(
@@ -144,27 +123,24 @@ def _write(
     kind: str,
     places: list[LevelPlace],
     own: tuple[int, int],
-    over: int = ANY,
     cut: bool = False,
-    strict: bool = False,
-) -> Label | None:
+) -> None:
     """Write the first text that fits near its row, or else further away. A label above or below other
-    items of the row than its `own` is only used if no text fits otherwise, and not at all if
-    `strict` or with a limit `over`. With `cut`, the last text is then shortened."""
+    items of the row than its `own` is only used if no text fits otherwise. With `cut`, the last text
+    is then shortened."""
     placer, label = layout.placer, None
     for text in texts:
         apart = [place for place in places if _apart(layout, row, text, kind, place, own)]
         for chosen in ([place for place in apart if -2 < place[0] < 2], apart):
             spots = [(x, row.level(level), anchor) for level, x, anchor in chosen]
-            label = label or placer.place([text], kind, spots, over)
-    if label is None and over == ANY and not strict:
+            label = label or placer.place([text], kind, spots)
+    if label is None:
         spots = [(x, row.level(level), anchor) for level, x, anchor in places]
         label = placer.place(texts[-1:] if cut else texts, kind, spots, cut=cut)
     if label and kind == "struck" and label.y == row.y:
         left, _, right, _ = label.extent()
         if any(start <= left and right <= end for start, end in row.outages):
             label.kind = "on span"
-    return label
 
 
 def _apart(
