@@ -20,45 +20,37 @@ class Taken:
 
     def __init__(self, line: int):
         self._line = line
-        self._lines: defaultdict[int, int] = defaultdict(int)
-        # Boxes added since the last query, by first and last row: many share both.
-        self._added: defaultdict[tuple[int, int], int] = defaultdict(int)
-
-    def add(self, box: Extent) -> None:
-        left, top, right, bottom = box
-        self._added[top // self._line, bottom // self._line] |= _bits(left, right)
+        self._rows: defaultdict[int, int] = defaultdict(int)
 
     def _at(self, box: Extent) -> tuple[range, int]:
-        if self._added:
-            for (first, last), bits in self._added.items():
-                for line in range(first, last + 1):
-                    self._lines[line] |= bits
-            self._added.clear()
+        """The rows of a box, and its bits in each."""
         left, top, right, bottom = box
-        return range(top // self._line, bottom // self._line + 1), _bits(left, right)
+        left = left if left > 0 else 0  # faster than max()
+        bits = (1 << right + 1) - (1 << left) if left <= right else 0
+        return range(top // self._line, bottom // self._line + 1), bits
+
+    def add(self, box: Extent) -> None:
+        rows, bits = self._at(box)
+        for row in rows:
+            self._rows[row] |= bits
 
     def remove(self, box: Extent) -> None:
         """Free a box that overlaps no other one."""
-        lines, bits = self._at(box)
-        for line in lines:
-            self._lines[line] &= ~bits
+        rows, bits = self._at(box)
+        for row in rows:
+            self._rows[row] &= ~bits
 
     def free(self, box: Extent) -> bool:
-        lines, bits = self._at(box)
-        for line in lines:  # noqa: SIM110 - faster than all()
-            if self._lines[line] & bits:
+        rows, bits = self._at(box)
+        for row in rows:  # noqa: SIM110 - faster than all()
+            if self._rows[row] & bits:
                 return False
         return True
 
     def count(self, box: Extent) -> int:
         """The number of occupied px in a box, summed over its rows."""
-        lines, bits = self._at(box)
-        return sum((self._lines[line] & bits).bit_count() for line in lines)
-
-
-def _bits(left: int, right: int) -> int:
-    left = left if left > 0 else 0  # faster than max()
-    return (1 << right + 1) - (1 << left) if left <= right else 0
+        rows, bits = self._at(box)
+        return sum((self._rows[row] & bits).bit_count() for row in rows)
 
 
 class LabelPlacer:
