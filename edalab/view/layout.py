@@ -228,17 +228,16 @@ class Layout:
         if self.dense:
             return first
         top, bottom, owner = min(y1, y2), max(y1, y2), (hop.source, hop.kind == "again")
-        for x in chain((first,), others):
-            for start, end, other in self._beside[x]:
-                if start < bottom and top < end and other != owner:
-                    break
-            else:  # it is free
-                break
-        else:
-            x = first
-        here = top, bottom, owner
+
+        def is_free(x: int) -> bool:
+            beside = self._beside[x]
+            return all(
+                end <= top or bottom <= start or other == owner for start, end, other in beside
+            )
+
+        x = next(filter(is_free, chain((first,), others)), first)
         for near in range(x - BESIDE + 1, x + BESIDE):
-            self._beside[near].append(here)
+            self._beside[near].append((top, bottom, owner))
         return x
 
     # -- items
