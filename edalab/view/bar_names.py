@@ -184,12 +184,10 @@ class _Name:
         self.left = before.x + before.w if before else 0
         self.right = (after.x if after else layout.right) + OVER
         self.texts = [*self.title.outcomes, self.title.short] + [self.title.brief] * bool(bar.words)
-        self.attempt = ""
         if bar.words and bar.span[0] < bar.x:  # next to another attempt, a shorter text is enough
             self.texts = [bar.words] if bar.x - self.left < _NEXT else [*self.texts, bar.words]
-            self.attempt = bar.words.partition("attempt ")[2]
-        if len(self.attempt) == 1:
-            self.texts.append(self.attempt + _ORDINALS.get(self.attempt, "th"))
+            attempt = bar.words.partition("attempt ")[2]
+            self.texts += [attempt + _ORDINALS.get(attempt, "th")] * (len(attempt) == 1)
 
     def at_level(self, level: int, abbreviated: bool) -> tuple[list[str], str, list[Place]]:
         """The texts that may begin at the bar in a line of labels, for `place_all`. In the nearest
@@ -197,7 +195,7 @@ class _Name:
         x, texts = self.bar.x, self.texts
         if abbreviated and not self.bar.words:
             texts = self.title.shorter[:1]
-        if abs(level) == 1 or self.attempt:
+        if abs(level) == 1:
             texts = [text for text in texts if x + text_width(text, 11, True) <= self.right]
         return texts, self.bar.kind, [(x, self.row.level(level), "start")]
 
@@ -225,7 +223,7 @@ class _Name:
         for text, places in spots.items():
             if label := placer.place([text], kind, places):
                 return label
-        further = [] if self.attempt else [(x, self.row.level(n), "start") for n in (2, -2)]
+        further = [(x, self.row.level(n), "start") for n in (2, -2)]
         if label := placer.place(self.texts, kind, further, ALONG - 1):
             return label
         for text in self.title.shorter:
