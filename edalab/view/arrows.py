@@ -3,7 +3,7 @@ lanes. An arrow is a list of corners, which are rounded when it is drawn."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .items import Bar, Hop, SpanEvent
@@ -121,9 +121,6 @@ def head(corners: list[Corner]) -> str:
 
 def rounded(corners: list[Corner], radius: int = RADIUS) -> tuple[int, ...]:
     """A path with rounded corners: a start, and three more points for each cubic curve."""
-    if not radius:
-        lines = ((*here, *corner, *corner) for here, corner in pairwise(corners))
-        return (*corners[0], *chain.from_iterable(lines))
     flat, here = [*corners[0]], corners[0]
     for corner, after in pairwise(corners[1:]):
         enter, leave = _towards(corner, here, radius), _towards(corner, after, radius)
