@@ -2,14 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
-from ..text import shorten, text_width
 from .scene import Extent, Label, Scene
-from .theme import LABELS
 
 Place = tuple[int, int, str]  # x, y and the anchor of a label
-_LEAST = (*range(400, 50, -40), 50)  # px to which a text may be shortened
 ALONG = 24  # px of lines under a label: a line with fewer only crosses it
 ANY = 10**6  # px of lines under a label that may cover any
 _MARGIN = 3  # px between a label and its neighbours
@@ -66,26 +62,17 @@ class LabelPlacer:
             self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
 
     def place(
-        self,
-        texts: Sequence[str],
-        kind: str,
-        places: Iterable[Place],
-        over: int = ANY,
-        cut: bool = False,
+        self, texts: Iterable[str], kind: str, places: Sequence[Place], over: int = ANY
     ) -> Label | None:
         """Write the first text that fits, at the first place that no line touches, or else where a line
-        crosses rather than follows it, with at most `over` px of lines under it. With `cut`, the
-        last text is shortened if none fits. Return None if there is no room."""
-        size, bold = LABELS[kind].size, LABELS[kind].bold
-        places = list(places)
-        shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
-        for text in chain(texts, shortened if cut else ()):
-            crossing, fewest, width = None, 0, text_width(text, size, bold)
-            for x, y, anchor in places if text else ():
-                extent = self._extent((x, y, anchor), width, size)
-                if extent is None:
-                    continue
+        crosses rather than follows it, with at most `over` px of lines under it. Return None if
+        there is no room."""
+        for text in filter(None, texts):
+            crossing, fewest = None, 0
+            for x, y, anchor in places:
                 label = Label(x, y, text, kind, anchor)
+                if not (extent := self._free_extent(label)):
+                    continue
                 along = self._crossed.count(extent)
                 if not along:
                     return self.put(label)
@@ -121,13 +108,12 @@ class LabelPlacer:
         self.taken.add(label.extent())
         return label
 
-    def _extent(self, place: Place, width: int, size: int) -> Extent | None:
-        """The area that a text would cover at a place, or None if that is not free."""
-        (x, y, anchor), half = place, (size + 1) // 2
-        x -= 0 if anchor == "start" else width if anchor == "end" else width // 2
-        left, top, right, bottom = self.bounds
-        inside = left <= x and x + width <= right and top <= y - half and y + half <= bottom
-        extent = x - _MARGIN, y - half, x + width + _MARGIN, y + half
+    def _free_extent(self, label: Label) -> Extent | None:
+        """The area that a label would cover with its margins, or None if that is not free."""
+        x, y, end, bottom = label.extent()
+        left, top, right, lowest = self.bounds
+        inside = left <= x and end <= right and top <= y and bottom <= lowest
+        extent = x - _MARGIN, y, end + _MARGIN, bottom
         return extent if inside and self.taken.free(extent) else None
 
 

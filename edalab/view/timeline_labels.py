@@ -11,6 +11,7 @@ from .bar_names import OVER, Title, lengthen, write_names
 from .drawn import Drawn
 from .items import Bar, SpanEvent
 from .scene import Label
+from .theme import LABELS
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
@@ -22,6 +23,7 @@ _LONG = 560  # px of a mark's words, at most
 _TURNS = ("deploy", "join", "restore", "rewind", "skew", "note")  # outside a bar: named first
 _SHORT = 300  # px of a mark's words, preferred to only the name of an error
 _REMARKS = ("takeover", "deduplicated", "in progress", *_TURNS)
+_LEAST = (*range(400, 50, -40), 50)  # px to which a text may be shortened
 _BRIEF = re.compile(": | after | from | to ")  # words from here on may be omitted
 LevelPlace = tuple[int, int, str]  # level, x and anchor
 
@@ -136,7 +138,10 @@ def _write(
             label = label or placer.place([text], kind, spots)
     if label is None:
         spots = [(x, row.level(level), anchor) for level, x, anchor in places]
-        label = placer.place(texts[-1:] if cut else texts, kind, spots, cut=cut)
+        if cut:
+            brief, bold = texts[-1], LABELS[kind].bold
+            texts = [brief, *(shorten(brief, room, 11, bold) for room in _LEAST)]
+        label = placer.place(texts, kind, spots)
     if label and kind == "struck" and label.y == row.y:
         left, _, right, _ = label.extent()
         if any(start <= left and right <= end for start, end in row.outages):
