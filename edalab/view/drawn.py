@@ -156,9 +156,8 @@ class Drawn:
             if (died := transfer.envelope.number) in self._deaths:
                 self._sources[transfer] = self._deaths[died]
             return
-        event = self._sources[transfer] = self._event(number, "send")
-        if event.bar is None or step.fault:  # otherwise no tooltip shows it
-            event.more = named(transfer.envelope)
+        event = self._event(number, "send", more=named(transfer.envelope))
+        self._sources[transfer] = event
         role = getattr(transfer.envelope.data, "__declared__", None)
         if event.bar and role is not None and role.refuses:
             event.bar.refuses = True
@@ -203,10 +202,10 @@ class Drawn:
             if before and before.inner and bar.words not in (PUBLISHED_AGAIN, REDRIVEN):
                 source = before.inner[-1]  # the broker still has it, because that attempt failed
             kind = "late" if arrival.late else "message"
-            if bar.kind == "compensating":
-                kind = "compensating"
             if arrival.again or self.traffic.of_step[number].question:
                 kind = "again" if arrival.again else "question"
+            elif bar.kind == "compensating":
+                kind = "compensating"
             tip = f"{bar.name} to {bar.service}, {seconds(source.time)} to {seconds(step.time)}"
             tip += f", {bar.words}" if arrival.again else ""
             self.hops.append(Hop(kind, source, bar, tip if bar.named else ""))

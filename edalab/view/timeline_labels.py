@@ -92,14 +92,10 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
     text = event.words.partition(":")[0] if again else shorten(event.words, _LONG, 11, True)
     x, beside, last = event.x, event.x, True
     if bar := event.bar:  # after its bar and the marks of that
-        others = [other.x for other in bar.inner if other.words]
-        beside = max([bar.x + bar.w, *others])
-        said = [
-            one
-            for one in bar.inner
-            if one.words and (one.what, event.what) != ("failed", "no answer")
-        ]
-        last = x >= max(one.x for one in said) and beside - x <= _FAR
+        others = [one for one in bar.inner if one.words]
+        beside = max([bar.x + bar.w, *(one.x for one in others)])
+        named = [one.x for one in others if (one.what, event.what) != ("failed", "no answer")]
+        last = x >= max(named) and beside - x <= _FAR
     behind = [(0, beside + 11, "start")] * last
     near = [(-1, x - 5, "start"), (-1, x, "middle"), (-1, x + 6, "end")]
     places = behind + near
