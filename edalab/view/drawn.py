@@ -7,9 +7,9 @@ from ..sim.steps import TOO_LATE, Step
 from ..text import brief, clean, counted, seconds
 from ..trace.faults import FAULTS, NOT_ARRIVED
 from ..trace.spans import Span, Trace
-from ..trace.transfers import Arrival, Transfer, named
+from ..trace.transfers import Arrival, Outage, Transfer, named
 from .excerpt import Excerpt
-from .items import Bar, Hop, SpanEvent, Stretch
+from .items import Bar, Hop, SpanEvent
 
 _ENDED = ("save", "undone", "failed", "crash", "no answer", "dead letter", "refused")
 _STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
@@ -28,8 +28,7 @@ class Drawn:
         self.bars: list[Bar] = []
         self.events: list[SpanEvent] = []  # events outside of any bar
         self.hops: list[Hop] = []
-        self.stretches: list[Stretch] = []
-        self._shown = set(excerpt.numbers)
+        self.stretches: list[Outage] = []  # also those in which the client waits for an answer
         self._bar_of: dict[Span, Bar] = {}
         self._sources: dict[Transfer, SpanEvent] = {}
         self._dropped: dict[Transfer, SpanEvent] = {}
@@ -42,9 +41,10 @@ class Drawn:
             step = self.journal[number]
             if step.fault or step.step not in _QUIET:
                 self._draw(number, step)
+        shown = set(excerpt.numbers)
         saving = {step.service for step in self.journal if step.step == "save" and not step.fault}
         for span, bar in self._bar_of.items():
-            if span.last in self._shown:
+            if span.last in shown:
                 bar.end = self.journal[span.last].time
                 bar.struck |= span.ended_by == "crash"
                 if span.refused is not None:
@@ -59,8 +59,8 @@ class Drawn:
         # An outage may have begun before the excerpt.
         first, last = self.window = excerpt.first, excerpt.last
         self.events = [event for event in self.events if first <= event.time <= last]
-        shown = [s for s in self.stretches if s.start <= last and (s.end is None or s.end >= first)]
-        self.stretches = shown
+        lasting = (s for s in self.stretches if s.end is None or s.end >= first)
+        self.stretches = [stretch for stretch in lasting if stretch.start <= last]
 
     def _draw(self, number: int, step: Step) -> None:
         detail, fault = clean(step.detail) if step.detail else "", step.fault
@@ -283,8 +283,8 @@ class Drawn:
                 hop.target, hop.kind = event, "struck question" if missed else "answer"
                 self.hops.append(hop)
         if source and not missed and not self._bar(number):
-            waiting = Stretch(step.service, step.replica, source.time, step.time, "waiting")
-            self.stretches.append(waiting)
+            where = step.service, step.replica
+            self.stretches.append(Outage("waiting", *where, source.time, number, step.time))
 
     def _fail(self, number: int, step: Step) -> None:
         bar, detail = self._bar(number), step.detail or "failed"
@@ -312,7 +312,4 @@ class Drawn:
                 before = f" before {_GERUNDS.get(name, name)}"
                 self._strike(prevented)
             self._strike(number, "crash", f"crash{before}")
-        outage = self.traffic.outages[number]
-        end = outage.end if outage.last in self._shown else None
-        where = outage.service, outage.replica
-        self.stretches.append(Stretch(*where, outage.start, end, outage.kind, outage.sender))
+        self.stretches.append(self.traffic.outages[number])

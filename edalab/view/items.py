@@ -1,10 +1,10 @@
-"""The items of a timeline: bars, events on or next to them, arrows, and outages."""
+"""The items of a timeline: bars, events on or next to them, and arrows; and the words for outages."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ..model import Envelope
 from ..text import clean, seconds
+from ..trace.transfers import Outage
 
 _OUTAGES = {"pause": "stands still", "cut": "cut off", "cut from": "cut off from"}
 
@@ -86,19 +86,9 @@ class Hop:
     words: str = ""
 
 
-class Stretch(NamedTuple):
-    """An outage in a timeline, or the time in which the client waits for an answer."""
-
-    service: str
-    replica: int
-    start: int
-    end: int | None
-    kind: str
-    sender: str | None = None
-
-    @property
-    def words(self) -> str:
-        words = " ".join([_OUTAGES.get(self.kind, ""), self.sender or ""]).strip()
-        if words and self.end is not None:
-            words += f" for {seconds(self.end - self.start)}"
-        return words
+def outage_words(outage: Outage) -> str:
+    """The words for an outage, or "" if its look is enough."""
+    words = " ".join([_OUTAGES.get(outage.kind, ""), outage.sender or ""]).strip()
+    if words and outage.end is not None:
+        words += f" for {seconds(outage.end - outage.start)}"
+    return words

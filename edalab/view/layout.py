@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
 from ..text import seconds, shorten, text_width
+from ..trace.transfers import Outage
 from .arrows import BAR, BESIDE, RADIUS, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
 from .bar_names import name_bars
 from .drawn import Drawn
-from .items import Bar, Hop, SpanEvent, Stretch
+from .items import Bar, Hop, SpanEvent, outage_words
 from .labels import LabelPlacer, Taken
 from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import place_labels, px_beyond
@@ -151,7 +152,7 @@ class Layout:
             if not within and event.time == bar.end:  # on the edge, a ring looks like a plus
                 event.x = right + 9 * (event.what == "refused")
 
-    def extent(self, stretch: Stretch) -> tuple[int, int]:
+    def extent(self, stretch: Outage) -> tuple[int, int]:
         """The left and right x of a stretch, limited to what is shown."""
         start, end = self.window
         crash = stretch.service, stretch.replica, stretch.start
@@ -253,7 +254,7 @@ class Layout:
                 still[stretch.service, stretch.replica].append((x, right))
             half = 3 if stretch.kind == "waiting" else _OUTAGE // 2
             until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
-            tip = f"{stretch.service} {stretch.words or stretch.kind}, {seconds(stretch.start)}{until}"
+            tip = f"{stretch.service} {outage_words(stretch) or stretch.kind}, {seconds(stretch.start)}{until}"
             right -= 2 * (stretch.kind == "waiting")  # a gap between two questions
             scene.spans.append(Box(x, y - half, right - x, 2 * half, stretch.kind, tip))
         for bar in self.drawn.bars:

@@ -9,7 +9,7 @@ from ..text import shorten, text_width
 from .axis import Axis
 from .bar_names import OVER, Title, lengthen, write_names
 from .drawn import Drawn
-from .items import Bar, SpanEvent
+from .items import Bar, SpanEvent, outage_words
 from .scene import Label
 from .theme import LABELS
 
@@ -30,10 +30,10 @@ LevelPlace = tuple[int, int, str]  # level, x and anchor
 
 def place_labels(layout: "Layout") -> None:
     for stretch in layout.drawn.stretches:
-        if stretch.words:
+        if words := outage_words(stretch):
             row, extent = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)
             places = [(n, extent[0] + 6, "start") for n in (0, 1, -1, 2)]
-            _write(layout, row, [stretch.words], "struck", places, extent)
+            _write(layout, row, [words], "struck", places, extent)
     marks: defaultdict[str, list[SpanEvent]] = defaultdict(list)
     said: set[tuple[int, str]] = set()
     for event in layout.marks:
