@@ -90,7 +90,8 @@ class Drawn:
             case "lost" | "expired" | "discarded" | "rejected":
                 self._lose(number, step)
             case "busy":
-                self._turn_away(number, step)
+                event = self._event(number, "refused", "busy", step.detail or "")
+                self._lead_to(event, number, "question", ", busy")
             case "reply":
                 self._reply(number, step)
             case "answer" | "timeout":
@@ -173,14 +174,18 @@ class Drawn:
         """The events inside bars, then those outside of any bar."""
         return [*(event for bar in self.bars for event in bar.inner), *self.events]
 
+    def _lead_to(self, event: SpanEvent, number: int, kind: str, more: str = "") -> None:
+        """Draw an arrow to an event from the one that sent the message of a step."""
+        if source := self._source(number):
+            tip = named(self.traffic.of_step[number].envelope) + more
+            self.hops.append(Hop(kind, source, event, tip))
+
     def _deliver(self, number: int, step: Step) -> None:
         words = "dropped" if step.fault == "drop" else "not delivered"
         event = self._event(number, "lost", words)
-        if source := self._source(number):
-            transfer = self.traffic.of_step[number]
+        if transfer := self.traffic.of_step.get(number):
             self._dropped[transfer] = event
-            tip = f"{named(transfer.envelope)}, {words}"
-            self.hops.append(Hop("stopped", source, event, tip))
+        self._lead_to(event, number, "stopped", f", {words}")
 
     def _handle(self, number: int, step: Step) -> None:
         attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
@@ -237,15 +242,14 @@ class Drawn:
 
     def _lose(self, number: int, step: Step) -> None:
         self._strike(number)
-        transfer, source = self.traffic.of_step.get(number), self._source(number)
+        transfer = self.traffic.of_step.get(number)
         if step.fault == "drop" and transfer in self._dropped:
             self._dropped[transfer].words = "dropped and lost"
             return
         words = step.step + (f": {clean(step.detail, 60)}" if step.detail else "")
         event = self._event(number, "lost", words)
-        if transfer and source and number in transfer.losses:
-            kind = "struck question" if transfer.question else "stopped"
-            self.hops.append(Hop(kind, source, event, named(transfer.envelope)))
+        if transfer and number in transfer.losses:
+            self._lead_to(event, number, "struck question" if transfer.question else "stopped")
 
     def _draw_unheard(self, system: System) -> None:
         """Draw the messages that nobody received, because no service subscribes or because it is too early."""
@@ -256,11 +260,6 @@ class Drawn:
                 hop = Hop("message", source, None, named(transfer.envelope))
                 known = transfer.envelope.type in handled
                 self._stop(hop, "unheard", "not handled yet" if known else "reached nobody")
-
-    def _turn_away(self, number: int, step: Step) -> None:
-        event = self._event(number, "refused", "busy", step.detail or "")
-        if (source := self._source(number)) and step.envelope:
-            self.hops.append(Hop("question", source, event, f"{named(step.envelope)}, busy"))
 
     def _reply(self, number: int, step: Step) -> None:
         about = f": {clean(step.detail, 120)}" if step.detail else ""
