@@ -1,8 +1,10 @@
 """`lanes(run, key)`: the messages of one key, from the order in which they were published to the order
 in which they took effect. Lines cross where a message was overtaken."""
 
+from dataclasses import dataclass
+
 from ..errors import Misuse, Unknown, listed
-from ..model import Command, DeadLetter, Envelope, Event
+from ..model import Command, DeadLetter, Event
 from ..sim.logs import Log
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
@@ -24,7 +26,6 @@ _LEGEND = (
     ("idle", "empty bar: of another key"),
     ("stretched", "thick line below: time stretched"),
 )
-Way = tuple[int | None, int]  # the partition (None in a queue) and the replica
 
 
 def lanes(
@@ -49,10 +50,11 @@ def lanes(
     Raises Unknown for a key, a service or a table that the run does not have."""
     check_run("lanes", run)
     trace = Trace.of(run)
-    service = _service(trace, key, service)
+    handlings = _handlings(trace)
+    service = _service(handlings, key, service)
     if held_in is not None and held_in not in (tables := run._node(service).database.tables()):
         raise Unknown("table", held_in, tables)
-    spans = [span for span in _handlings(trace) if span.service == service]
+    spans = [span for span in handlings if span.service == service]
     mine = [span for span in spans if span.envelope.subject == key]
     published = published_of(trace, {span.envelope.type for span in mine}, key)
     saving = any(span.saves for span in mine)
@@ -72,10 +74,10 @@ def _handlings(trace: Trace) -> list[Span]:
     ]
 
 
-def _service(trace: Trace, key: str, service: str | None) -> str:
+def _service(handlings: list[Span], key: str, service: str | None) -> str:
     """The service to draw. Raises Misuse if several handle the key and none is given."""
     handled: dict[str, dict[str, None]] = {}  # key -> services
-    for span in _handlings(trace):
+    for span in handlings:
         if span.envelope.subject is not None:
             handled.setdefault(span.envelope.subject, {})[span.service] = None
     if key not in handled:
@@ -89,6 +91,19 @@ def _service(trace: Trace, key: str, service: str | None) -> str:
     if service not in services:
         raise Unknown("service", service, services, f" that handles {key!r}")
     return service
+
+
+@dataclass(slots=True, eq=False)
+class _Handling:
+    """The handling of a message from `start` to `end` (ms), the name of its lane, and the place of its
+    bar."""
+
+    span: Span
+    start: int
+    end: int
+    lane: str
+    y: int = 0
+    h: int = _BAR
 
 
 class _Lanes:
@@ -105,159 +120,133 @@ class _Lanes:
         effects: list[Effect],
         width: int,
     ):
-        self.trace, self.journal, self.key, self.verb = trace, trace.run.journal, key, verb
+        self.trace, self.key, self.verb = trace, key, verb
         self.scene = scene = Scene(width, 0)
         late = [effect.place for effect in effects if effect.late]
         first = max(0, min(late, default=0) - MOST // 2) if len(published) > MOST else 0
-        shown = {*range(first, min(len(published), first + MOST))}
-        ids = [id for place, id in enumerate(published) if place in shown]
-        self.times = {id: self.journal[published[id]].time for id in ids}
-        effects = [effect for effect in effects if effect.place in shown]
-        mine = [span for span in spans if span.envelope.id in self.times]
-        window = self._window(mine, effects)
-        others = [s for s in spans if s.envelope.subject != key and self._within(s, window)]
-        ways = sorted({self._way(span) for span in (*mine, *others)}, key=str)
-        log = trace.run._world.channels[mine[0].envelope.topic]
-        partitions = len(log.partitions) if isinstance(log, Log) else 0
-        if 0 < partitions <= _LANES:
-            ways = sorted({*ways, *((number, 0) for number in range(partitions))}, key=str)
-        rows = [_name(way, mine) for way in ways]
-        names = ["published", *rows, f"{verb} by {clean(service, 40)}"]
-        left = max(text_width(name, 11) for name in names) + 28
-        self._axis(window, mine, effects, left)
-        self._lines = {way: self._lines_of(way, [*mine, *others]) for way in ways}
-        self._y: dict[Way, int] = {}
-        y = 24 + _EDGE
-        for way in ways:
-            self._y[way] = y + self._height(way) // 2
-            y += self._height(way)
-        self.top, self.bottom = 40, y + _EDGE // 2
+        ids = [*published][first : first + MOST]
+        self.times = {id: trace.journal[published[id]].time for id in ids}
+        effects = [effect for effect in effects if effect.span.envelope.id in self.times]
+        every = [self._handling(span) for span in spans]
+        mine = {one.span: one for one in every if one.span.envelope.id in self.times}
+        instants = [*self.times.values(), *(effect.time for effect in effects)]
+        begin, end = min(instants), max([*instants, *(one.end for one in mine.values())])
+        others = [one for one in every if one.span.envelope.subject != key]
+        others = [one for one in others if one.end >= begin and one.start <= end]
+        rows = self._rows([*mine.values()], others)
+        first_row, last_row = "published", f"{verb} by {clean(service, 40)}"
+        left = max(text_width(name, 11) for name in (first_row, *rows, last_row)) + 28
+        instants += [one.start for one in mine.values()]
+        self.axis = Axis(dict.fromkeys([*instants, end], 0), left + 14, width - 50)
+        self._draw_rows(first_row, rows, last_row, left)
         self.placer = LabelPlacer(scene, (left - 6, 0, width - 4, 10**6))
-        self._draw_lanes(names, left)
-        for span in others:
-            self._draw_bar(span, "idle")
-        late_spans = {id(effect.span) for effect in effects if effect.late}
-        for span in mine:
-            self._draw_bar(span, "struck" if id(span) in late_spans else "handled")
-        self.titles = self._titles(mine)
+        scene.spans += [self._bar(one, "idle") for one in others]
+        late_spans = {effect.span for effect in effects if effect.late}
+        for span, one in mine.items():
+            scene.bars.append(self._bar(one, "struck" if span in late_spans else "handled"))
         for effect in effects:
-            self._draw_way(effect)
+            self._draw_way(effect, mine[effect.span])
+        self.titles = self._titles()
         self._write_order(effects)
         lowest = max(label.y for label in scene.labels)
-        self.axis.draw(scene, self.top - 12, lowest + 10, scene.width)
-        self._describe(service, effects, len(published) - len(shown), left)
+        self.axis.draw(scene, self.top - 12, lowest + 10, width)
+        self._describe(service, effects, len(published) - len(ids), left)
 
-    # -- what is shown
+    def _handling(self, span: Span) -> _Handling:
+        first, last = self.trace.journal[span.first], span.last
+        end = self.trace.run.end if last is None else self.trace.journal[last].time
+        lane = f"replica {span.replica}"
+        if first.partition is not None:
+            lane = _partition(span.envelope.topic, first.partition)
+        return _Handling(span, first.time, end, lane)
 
-    def _window(self, mine: list[Span], effects: list[Effect]) -> tuple[int, int]:
-        times = [*self.times.values(), *(effect.time for effect in effects)]
-        return min(times), max(*times, *(self._end(span) for span in mine))
+    def _rows(self, mine: list[_Handling], others: list[_Handling]) -> dict[str, list[_Handling]]:
+        """The handlings of each lane. All partitions of a topic with few have a lane."""
+        names = {one.lane for one in (*mine, *others)}
+        for topic in {one.span.envelope.topic for one in mine}:
+            log = self.trace.run._world.channels.get(topic)
+            if isinstance(log, Log) and len(log.partitions) <= _LANES:
+                names |= {_partition(topic, number) for number in range(len(log.partitions))}
+        return {
+            name: [one for one in (*mine, *others) if one.lane == name] for name in sorted(names)
+        }
 
-    def _within(self, span: Span, window: tuple[int, int]) -> bool:
-        return self._end(span) >= window[0] and self.journal[span.first].time <= window[1]
-
-    def _end(self, span: Span) -> int:
-        return self.trace.run.end if span.last is None else self.journal[span.last].time
-
-    def _way(self, span: Span) -> Way:
-        partition = self.journal[span.first].partition
-        return (partition, 0) if partition is not None else (None, span.replica)
-
-    def _titles(self, spans: list[Span]) -> dict[str, str]:
+    def _titles(self) -> dict[str, str]:
         """Map the id of each message to a short name that distinguishes it."""
-        envelopes: dict[str, Envelope] = {span.envelope.id: span.envelope for span in spans}
-        for id in self.times:
-            envelopes.setdefault(id, self.trace.messages[id])
-        bars = [Bar("", 1, envelope, 0) for envelope in envelopes.values()]
-        titles = name_bars(bars, self.journal)
-        return {bar.envelope.id: shorten(titles[bar].brief, 90, 11, True) for bar in bars}
-
-    # -- places
-
-    def _axis(
-        self, window: tuple[int, int], mine: list[Span], effects: list[Effect], left: int
-    ) -> None:
-        instants = dict.fromkeys(window, 0)
-        times = [self.journal[span.first].time for span in mine]
-        times += [*self.times.values(), *(effect.time for effect in effects)]
-        instants |= dict.fromkeys((time for time in times if window[0] <= time <= window[1]), 0)
-        self.axis = Axis(instants, left + 14, self.scene.width - 50)
-
-    def _lines_of(self, way: Way, spans: list[Span]) -> list[list[Span]]:
-        """The rows of bars in a lane: more than one if it handles several messages at once."""
-        lines: list[list[Span]] = []
-        for span in sorted((s for s in spans if self._way(s) == way), key=lambda s: s.first):
-            begin = self.journal[span.first].time
-            free = (line for line in lines if self._end(line[-1]) <= begin)
-            if (line := next(free, None)) is None:
-                lines.append(line := [])
-            line.append(span)
-        return lines
-
-    def _height(self, way: Way) -> int:
-        """The height of a lane with its margins."""
-        return max(_ROW, 12 + _LINE * len(self._lines[way]))
-
-    def _bar(self, span: Span) -> tuple[int, int]:
-        """The top and the height of a span's bar."""
-        y, lines = self._y[self._way(span)], self._lines[self._way(span)]
-        if len(lines) == 1:
-            return y - _BAR // 2, _BAR
-        number = next(n for n, line in enumerate(lines) if span in line)
-        return y - _LINE * len(lines) // 2 + _LINE * number, _LINE - 2
-
-    def _x(self, time: int) -> int:
-        first, last = self.axis.times[0], self.axis.times[-1]
-        return self.axis.x(min(max(time, first), last))
+        bars = {id: Bar("", 1, self.trace.messages[id], 0) for id in self.times}
+        titles = name_bars(bars.values(), self.trace.journal)
+        return {id: shorten(titles[bar].brief, 90, 11, True) for id, bar in bars.items()}
 
     # -- items
 
-    def _draw_lanes(self, names: list[str], left: int) -> None:
-        ys = [self.top, *self._y.values(), self.bottom]
-        for name, y in zip(names, ys, strict=True):
-            self.scene.labels.append(Label(left - 14, y, name, "channel", "end", name))
-        for name, (way, y) in zip(names[1:], self._y.items(), strict=False):
-            height = self._height(way)
-            box = left - 6, y - height // 2 + 5, self.scene.width - left - 6, height - 10
+    def _draw_rows(
+        self, first: str, rows: dict[str, list[_Handling]], last: str, left: int
+    ) -> None:
+        """Draw the lanes and the names of all rows, and place the bars."""
+        self.top, y, middles = 40, 24 + _EDGE, []
+        for name, row in rows.items():
+            height = self._place(row, y)
+            box = left - 6, y + 5, self.scene.width - left - 6, height - 10
             self.scene.lanes.append(Box(*box, "lane", name))
+            middles.append(y + height // 2)
+            y += height
+        self.bottom = y + _EDGE // 2
+        middles = [self.top, *middles, self.bottom]
+        for name, middle in zip((first, *rows, last), middles, strict=True):
+            self.scene.labels.append(Label(left - 14, middle, name, "channel", "end", name))
 
-    def _draw_bar(self, span: Span, kind: str) -> None:
-        x, until = self._x(self.journal[span.first].time), self._x(self._end(span))
-        y, height = self._bar(span)
-        begin, end = self.journal[span.first].time, self._end(span)
-        what = f"{span.message} ({clean(span.envelope.subject, 40)})"
-        tip = f"{what}, {seconds(begin)} to {seconds(end)}"
-        box = Box(x, y, max(6, until - x), height, kind, tip)
-        (self.scene.spans if kind == "idle" else self.scene.bars).append(box)
+    @staticmethod
+    def _place(handlings: list[_Handling], top: int) -> int:
+        """Place the bars in a lane, concurrent ones below each other. Return the height of the lane."""
+        ends: list[int] = []  # of the last bar in each line
+        lines: list[int] = []
+        for one in (ordered := sorted(handlings, key=lambda one: one.span.first)):
+            line = next((n for n, end in enumerate(ends) if end <= one.start), len(ends))
+            ends[line : line + 1] = [one.end]
+            lines.append(line)
+        height = max(_ROW, 12 + _LINE * len(ends))
+        middle = top + height // 2
+        for one, line in zip(ordered, lines, strict=True):
+            one.y = middle - _BAR // 2
+            if len(ends) > 1:
+                one.y, one.h = middle - _LINE * len(ends) // 2 + _LINE * line, _LINE - 2
+        return height
 
-    def _draw_way(self, effect: Effect) -> None:
+    def _bar(self, one: _Handling, kind: str) -> Box:
+        x, until = self.axis.x(one.start), self.axis.x(one.end)
+        what = f"{one.span.message} ({clean(one.span.envelope.subject, 40)})"
+        tip = f"{what}, {seconds(one.start)} to {seconds(one.end)}"
+        return Box(x, one.y, max(6, until - x), one.h, kind, tip)
+
+    def _draw_way(self, effect: Effect, one: _Handling) -> None:
         """Draw the line of a message from its publish into its lane, and from there to its effect."""
-        span, (y, height) = effect.span, self._bar(effect.span)
-        begin = self._x(self.journal[span.first].time)
-        done = max(begin + 6, self._x(effect.time))
-        out = min(done, max(begin + 6, self._x(self._end(span))))  # earlier if it was held
-        sent = self._x(self.times[span.envelope.id])
-        kind = "late" if effect.late else "message"
-        when = f"{seconds(self.times[span.envelope.id])}, {self.verb} {seconds(effect.time)}"
-        tip = f"{span.message}, published {when}"
+        sent, begin = self.times[one.span.envelope.id], self.axis.x(one.start)
+        done = self._effect_x(effect)
+        out = min(done, max(begin + 6, self.axis.x(one.end)))  # earlier if it was held
+        when = f"{seconds(sent)}, {self.verb} {seconds(effect.time)}"
+        tip = f"{one.span.message}, published {when}"
         for x1, y1, x2, y2 in (
-            (sent, self.top, begin, y),
-            (out, y + height, done, self.bottom - 4),
+            (self.axis.x(sent), self.top, begin, one.y),
+            (out, one.y + one.h, done, self.bottom - 4),
         ):
+            kind = "late" if effect.late else "message"
             self.scene.arrows.append(Arrow((x1, y1, x1, y1, x2, y2, x2, y2), kind, "", tip))
             self.placer.avoid((x1, y1, x2, y2))
         self.scene.marks.append(Mark(done, self.bottom, "late" if effect.late else "fact", tip))
 
+    def _effect_x(self, effect: Effect) -> int:
+        """The x of an effect, after the begin of its bar."""
+        begin = self.trace.journal[effect.span.first].time
+        return max(self.axis.x(begin) + 6, self.axis.x(effect.time))
+
     def _write_order(self, effects: list[Effect]) -> None:
         """Write the published messages above and the effects below, as far as there is room."""
         for id, time in self.times.items():
-            self.scene.marks.append(Mark(self._x(time), self.top, "published", id))
-            self._write(self.titles[id], "handled", self._x(time), self.top, -1)
+            self.scene.marks.append(Mark(self.axis.x(time), self.top, "published", id))
+            self._write(self.titles[id], "handled", self.axis.x(time), self.top, -1)
         together: dict[tuple[int, str], list[str]] = {}  # one save may apply several messages
         for effect in sorted(effects, key=lambda effect: not effect.late):
-            kind = "struck" if effect.late else "handled"
-            begin = self._x(self.journal[effect.span.first].time)
-            place = max(begin + 6, self._x(effect.time)), kind
+            place = self._effect_x(effect), "struck" if effect.late else "handled"
             together.setdefault(place, []).append(self.titles[effect.span.envelope.id])
         for (x, kind), texts in together.items():
             self._write(" · ".join(texts), kind, x, self.bottom, 1)
@@ -295,9 +284,6 @@ class _Lanes:
         )
 
 
-def _name(way: Way, spans: list[Span]) -> str:
-    partition, replica = way
-    if partition is None:
-        return f"replica {replica}"
-    topic = next((span.envelope.topic for span in spans), "")
-    return f"{shorten(topic, 90, 11)} partition {partition}"
+def _partition(topic: str, number: int) -> str:
+    """The name of the lane of a partition."""
+    return f"{shorten(topic, 90, 11)} partition {number}"
