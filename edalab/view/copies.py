@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Any
 
 from ..errors import listed
-from ..sim.clock import milliseconds
 from ..sim.run import Run
 from ..text import clean, seconds, shorten, text_width
 from ..trace.copies import values_over_time
@@ -15,10 +14,13 @@ from .labels import LabelPlacer
 from .lag import moment
 from .outages import WORDS, outages_of
 from .picture import Picture, check_run
-from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Scene
 
-_HEIGHT, _ROW = 150, 18  # px: height of the chart, and of a row of outages
+_HEIGHT, _FIRST_ROW, _ROW = (
+    150,
+    30,
+    18,
+)  # px: height of the chart, top and height of rows of outages
 _KINDS = ("was", "believed", "difference")  # of the lines
 _MOST_LEVELS = 10  # texts at most on the axis
 
@@ -28,7 +30,6 @@ def copies(
     select: str,
     *,
     services: Iterable[str] | None = None,
-    cursor: float | None = None,
     width: int = WIDTH,
 ) -> Picture:
     """A picture of one value in the databases of several services, over time. The times at which the
@@ -37,18 +38,15 @@ def copies(
         copies(run, "select pieces from stock where item = 'tea'")
 
     `select` must return one value, a number or a text. If it returns no row, the value is None.
-    `services` are two or three names, by default all services in which `select` runs. `cursor`
-    (seconds) marks a moment and the value of each copy. Raises Misuse for several rows or columns."""
-    check_run("copies", run, "pass the run, and cursor={}")
-    marked = None if cursor is None else milliseconds(cursor, "copies: cursor=")
+    `services` are two or three names, by default all services in which `select` runs. Raises Misuse
+    for several rows or columns."""
+    check_run("copies", run)
     names, states = values_over_time(run, select, services)
-    chart, select = _Chart(run, names, states, marked is not None, width), " ".join(select.split())
+    chart, select = _Chart(run, names, states, width), " ".join(select.split())
     chart.scene.labels.insert(0, Label(2, 14, shorten(clean(select), width - 4, 14, True), "title"))
     parts = [chart.shade(run.end), *chart.draw_outages()]
     chart.draw_lines()
     chart.write_below(parts[0])
-    if marked is not None:
-        parts += chart.mark(marked)
     chart.scene.shows = f"copies of {clean(select)} in {listed(names)}: {'; '.join(parts)}"
     chart.scene.alt = clean(chart.scene.shows, 600)
     return Picture(chart.scene)
@@ -57,20 +55,16 @@ def copies(
 class _Chart:
     """The chart of the copies in `names` over time, below the rows of their outages."""
 
-    def __init__(
-        self, run: Run, names: list[str], states: dict[int, tuple], with_cursor: bool, width: int
-    ):
-        self.names, self.scene = names, Scene(width, 0)
-        self.states = {time: tuple(map(_drawable, now)) for time, now in states.items()}
+    def __init__(self, run: Run, names: list[str], states: dict[int, tuple], width: int):
+        self.names, self.states, self.scene = names, states, Scene(width, 0)
         self.end = max(run.end, 100) * 41 // 40  # a little later, to show the last values
         self.outages = self._outages(run)
-        self.first_row = 54 if with_cursor else 30
-        self.top = self.first_row + _ROW * len(self.outages) + 12
+        self.top = _FIRST_ROW + _ROW * len(self.outages) + 12
         window = moment(0), moment(self.end)
         values = [*dict.fromkeys(chain(*self.states.values()))]
         self.axes, self.heights = _axes(values, window, self.top, width)
         self.axes.draw_grid(self.scene, Calendar(window))
-        room = self.axes.left + 2, self.first_row - 2, width - 2, self.axes.bottom
+        room = self.axes.left + 2, _FIRST_ROW - 2, width - 2, self.axes.bottom
         self.room = LabelPlacer(self.scene, room)
 
     def _outages(self, run: Run) -> dict[tuple[str, str], list[tuple[int, int]]]:
@@ -106,7 +100,7 @@ class _Chart:
         """Draw the rows of outages. Return them in words."""
         found = []
         for number, ((words, kind), times) in enumerate(self.outages.items()):
-            y = self.first_row + _ROW * number
+            y = _FIRST_ROW + _ROW * number
             boxes = [self._box(*time, y, _ROW - 2, kind, words) for time in times]
             self.scene.spans += boxes
             found += [one.tip for one in boxes]
@@ -138,25 +132,9 @@ class _Chart:
         y = draw_key(self.scene, zip(_KINDS, names, strict=False), left, self.axes.bottom + 38)
         self.scene.height = self.scene.write(left, y + 2, right, words.split(" "), " ") - 2
 
-    def mark(self, at: int) -> list[str]:
-        """Draw a cursor with the value of each copy. Return these values in words."""
-        top = self.first_row - 6
-        if at > self.end:
-            self.scene.name_cursor(self.axes.right, top, seconds(at))
-            return []
-        x, now = self.axes.x(moment(at)), self.states[max(t for t in self.states if t <= at)]
-        self.scene.set_cursor(x, top, self.axes.bottom, seconds(at))
-        place_beside(self.room, self._each(now), "at cursor", x, self.top + 12)
-        return [f"at {seconds(at)} {self._each(now)}"]
-
     def _each(self, values: tuple) -> str:
         """The values in words, such as "3 in north, 2 in south"."""
         return ", ".join(map("{} in {}".format, map(_text, values), self.names))
-
-
-def _drawable(value: Any) -> Any:
-    """A value, or its text if it is a number too large for an axis."""
-    return str(value) if isinstance(value, float) and abs(value) > 1e300 else value  # inf, too
 
 
 def _axes(
