@@ -1,13 +1,13 @@
 """The waterfall of a saga: a row for each step, in the order they began, with its waits, timeouts and
 failures."""
 
-from ..text import clean, seconds, shorten, text_width
+from ..text import brief, clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
 from ..trace.saga_step import Handling, StepState
 from .axis import Axis
-from .saga_chart import MARGIN, MARK_OF, DrawnMoment, brief, kind_of
+from .labels import LabelPlacer
+from .saga_chart import MARGIN, MARK_OF, DrawnMoment, kind_of
 from .scene import Box, Label, Mark, Scene
-from .theme import LABELS
 
 BAR, MARK, CLEAR = 12, 12, 8  # px: height of a bar, width of a mark, from a mark to an edge
 _BEFORE, _AFTER = 6, 14  # px from the axis to a cursor before its first or after its last time
@@ -29,9 +29,17 @@ def waterfall(scene: Scene, moment: DrawnMoment, top: int, right: int) -> int:
     ends = {bar.end for bar in bars if bar.end is not None}
     axis = scene.axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
     beside = _AFTER * (now > axis.times[-1]) - _BEFORE * (now < axis.times[0])
-    cursor = None if moment.now is None else _x(axis, now) + beside
     bottom = top + 14 + height * len(steps)
     axis.draw(scene, top + 12, bottom, right, 11)
+    kept_free = [(x - 2, x + 2) for x in axis.slits()]
+    if moment.now is not None:
+        cursor = axis.x(now) + beside
+        scene.set_cursor(cursor, top + 9, bottom, seconds(now))
+        kept_free.append((cursor, cursor))
+    placer = LabelPlacer(scene, (left, top, right, bottom))
+    for start, end in kept_free:
+        placer.taken.add((start, top, end, bottom))
+    behind = [end + 6 for _, end in sorted(kept_free)]
     for number, step in enumerate(steps):
         y = top + 14 + height * number + height // 2
         shown = moment.shown[step]
@@ -40,16 +48,8 @@ def waterfall(scene: Scene, moment: DrawnMoment, top: int, right: int) -> int:
         scene.labels.append(Label(left - 10, y, names[step], kind, "end", tip))
         if shown.events:
             row = _Row(scene, axis, shown, moment.states[step], y, min(now, axis.times[-1]))
-            row.draw(left, right, cursor)
-    if cursor is not None:
-        scene.set_cursor(cursor, top + 9, bottom, seconds(now))
+            row.draw(placer, behind)
     return bottom
-
-
-def _x(axis: Axis, time: int) -> int:
-    """The x of a time. A time that is cut out is in the middle of the cut."""
-    gaps = zip(axis.slits(), axis.cuts, strict=True)
-    return next((x for x, (start, end) in gaps if start < time < end), axis.x(time))
 
 
 class _Row:
@@ -61,18 +61,16 @@ class _Row:
         self.scene, self.axis, self.state, self.y = scene, axis, state, y
         self.history, self.step = history, history.step
         self.now = now
-        self.from_ = self.to = self.x(history.events[0].time)
+        self.from_ = self.to = self.axis.x(history.events[0].time)
         self.taken: list[tuple[int, int]] = []  # (left, right) of bars and ticks
         self.marked: set[tuple[int, int]] = set()  # (x of a moment, x of a mark for it)
 
-    def x(self, time: int) -> int:
-        return _x(self.axis, time)
-
-    def draw(self, left: int, right: int, cursor: int | None) -> None:
+    def draw(self, placer: LabelPlacer, behind: list[int]) -> None:
+        """Draw the row. `behind` are the x behind the cuts and the cursor."""
         self._draw_waits()
         self._draw_bars()
         self._draw_events()
-        self._draw_state(left, right, cursor)
+        self._draw_state(placer, behind)
 
     def _take(self, left: int, right: int) -> None:
         self.from_, self.to = min(self.from_, left), max(self.to, right)
@@ -87,7 +85,7 @@ class _Row:
             end = min([self.now, *later[:1]])
             if until and end > asked.time:
                 times = f"{seconds(asked.time)} to {seconds(end)}"
-                left, right = self.x(asked.time), self.x(end)
+                left, right = self.axis.x(asked.time), self.axis.x(end)
                 box = left, self.y - 2, max(1, right - left), 4
                 tip = f"{self.step.name}: waited for, {times}"
                 self.scene.spans.append(Box(*box, "waiting", tip))
@@ -96,8 +94,8 @@ class _Row:
     def _draw_bars(self) -> None:
         for bar in self.history.bars:
             end = self.now if bar.end is None else min(bar.end, self.now)
-            left, ending = self.x(bar.start), ""
-            width = max(5, self.x(end) - left)
+            left, ending = self.axis.x(bar.start), ""
+            width = max(5, self.axis.x(end) - left)
             if bar.ending in _FAILED[:3]:
                 ending = f": {bar.ending}"
             tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}{ending}"
@@ -121,7 +119,7 @@ class _Row:
         scene, name, y = self.scene, self.step.name, self.y
         seen: set[tuple[int, str]] = set()  # (x, or a refusal's handling, and its mark)
         for event in self.history.events:
-            x, at = self.x(event.time), f"at {seconds(event.time)}"
+            x, at = self.axis.x(event.time), f"at {seconds(event.time)}"
             if event.what in ("done", "saved"):
                 self._take(x, x + 4)
                 if not self.history.bars:
@@ -159,23 +157,18 @@ class _Row:
         self.marked.add((x, place))
         return place
 
-    def _draw_state(self, left: int, right: int, cursor: int | None) -> None:
-        """Write the state if the row does not show it, after the row or before it, clear of the cursor."""
-        state, words = self.state, self.state.words
+    def _draw_state(self, placer: LabelPlacer, behind: list[int]) -> None:
+        """Write the state if the row does not show it, after the row, before it, or behind a cut."""
+        state, words = self.state, brief(clean(self.state.words))
         shows = words in ("done", "compensated") or words.startswith("asked ")
         if shows or state.name == "under way":
             return
         kind = "failed" if state.name in _GRAVE or words.endswith(" late") else "axis"
         if state.name == "refused" or (self.step.compensates and state.name == "done"):
             kind = "compensation"
-        slits = [(x - 6, x + 6) for x in self.axis.slits()]
-        kept_free = [*slits, *([(cursor - 4, cursor + 4)] if cursor is not None else [])]
-        words = brief(words)
-        for text in dict.fromkeys((words, words.partition(":")[0])):  # or without the reason
-            width = text_width(text, LABELS[kind].size, LABELS[kind].bold)
-            behind = [end + 2 for _, end in sorted(kept_free) if end > self.to]
-            for x in (self.to + 8, self.from_ - 8 - width, *behind):
-                over = any(start < x + width and x < end for start, end in kept_free)
-                if left <= x and x + width <= right and not over:
-                    self.scene.labels.append(Label(x, self.y, clean(text), kind))
-                    return
+        for text in (words, words.partition(":")[0]):  # or without the reason
+            before = self.from_ - 8 - Label(0, 0, text, kind).width()
+            after = (x for x in behind if x > self.to + 2)
+            places = [(x, self.y, "start") for x in (self.to + 8, before, *after)]
+            if placer.place([text], kind, places):
+                return
