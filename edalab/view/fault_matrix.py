@@ -1,7 +1,7 @@
 """`matrix(result)`: the effect of each single fault, with a row for each point and a column for each action."""
 
 from collections import Counter
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from ..claims.exploration import Exploration, Schedule
@@ -92,12 +92,13 @@ class Matrix(Picture):
         """Draw the rows and columns from `y` down, the client's rows first. Return the y below."""
         scene, system = self.scene, self._result.system
         cells = self._cells()
-        columns = [name for name in COLUMNS if any(name in row for row in cells.values())]
         service_names = max([60, *(text_width(name, 12, True) for name in system.services)])
         left = 18 + min(service_names, scene.width * 2 // 7)
-        first, widths = self._widths(cells, columns, left)
-        starts = [*accumulate(widths, initial=first)]
-        self._draw_heads(columns, starts, y + 24)
+        columns = self._columns(cells, left)
+        first = min((x for x, _ in columns.values()), default=left)
+        bold = all(text_width(name, 12, True) <= w for name, (_, w) in columns.items())
+        for name, (x, _) in columns.items():
+            scene.labels.append(Label(x, y + 24, name, "node" if bold else "channel", tip=name))
         y += 40
         for service in ("client", *system.services):
             rows = {point: row for point, row in cells.items() if point[0] == service}
@@ -114,12 +115,12 @@ class Matrix(Picture):
                 name = _row_name(point)
                 label = shorten(name, first - left - 8, 11)
                 scene.labels.append(Label(left, y - 7, label, "channel", tip=name))
-                for column, x, width in zip(columns, starts, widths, strict=False):
+                for column, (x, w) in columns.items():
                     if column in row:
-                        self._draw_cell(row[column], x, y - 7, width - _GAP)
+                        self._draw_cell(row[column], x, y - 7, w)
                     else:
                         why = why_empty(system, point, column)
-                        self.cells.append(MatrixCell(x, y - 14, width - _GAP, why, []))
+                        self.cells.append(MatrixCell(x, y - 14, w, why, []))
             y += 6
         scene.lines.append(Line(2, y, scene.width - 2, y, "grid"))
         return y + 16
@@ -133,11 +134,12 @@ class Matrix(Picture):
             row.setdefault(FAULTS[fault.do].column, []).append(schedule)
         return cells
 
-    def _widths(
-        self, cells: dict[Point, dict[str, list[Schedule]]], columns: list[str], left: int
-    ) -> tuple[int, list[int]]:
-        """The x of the first column, right of the points' names, and the widths of all columns. Each has
+    def _columns(
+        self, cells: dict[Point, dict[str, list[Schedule]]], left: int
+    ) -> dict[str, tuple[int, int]]:
+        """Map each column, right of the points' names, to its x and the width of its cells. Each has
         room for a mark and a count. Names are shortened for this, down to 100 px."""
+        columns = [name for name in COLUMNS if any(name in row for row in cells.values())]
         least, wishes = [], []
         for column in columns:
             cell = [row[column] for row in cells.values() if column in row]
@@ -148,14 +150,10 @@ class Matrix(Picture):
         names = max([100, *(text_width(_row_name(point), 11) + 14 for point in cells)])
         names = min(names, max(100, self.scene.width - left - sum(least)))
         self.scene.width = max(self.scene.width, left + names + sum(least))
-        return left + names, _shared(self.scene.width - left - names, least, wishes)
-
-    def _draw_heads(self, columns: list[str], starts: list[int], y: int) -> None:
-        """Draw the column headings."""
-        pairs = zip(columns, pairwise(starts), strict=True)
-        bold = all(text_width(name, 12, True) <= end - x - _GAP for name, (x, end) in pairs)
-        for name, x in zip(columns, starts, strict=False):
-            self.scene.labels.append(Label(x, y, name, "node" if bold else "channel", tip=name))
+        widths = _shared(self.scene.width - left - names, least, wishes)
+        starts = accumulate(widths, initial=left + names)
+        places = ((x, width - _GAP) for x, width in zip(starts, widths, strict=False))
+        return dict(zip(columns, places, strict=True))
 
     def _alike(self, schedules: list[Schedule]) -> list[list[Schedule]]:
         def key(schedule: Schedule) -> tuple[bool, str]:
