@@ -75,9 +75,8 @@ class Chart:
         depth = _depths(boxes, edges, services)
         self._fans = _fans(edges, depth)
         nodes = {name: self._node(name, depth[name], *boxes[name]) for name in boxes}
-        self._make_room(nodes)
         ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
-        gaps = self._gaps(depth)
+        gaps = self._make_room(nodes)
         ways = place([*nodes.values()], ends, gaps)
         every = dict.fromkeys([*nodes.values(), *(node for way in ways for node in way)])
         self._rows = rows = Rows([*every], gaps, WIDTH - 2 * MARGIN)
@@ -99,19 +98,16 @@ class Chart:
         h = high + (30 if kind in _NODES else 24) + _LINE * (len(lines) - 1)
         return Node(layer, w, h, h)
 
-    def _make_room(self, nodes: dict[str, Node]) -> None:
-        """Reserve room between boxes for the texts of their arrows."""
-        for edge, fan in zip(self._edges, self._fans, strict=True):
-            node = nodes[edge.target if fan.out else edge.source]
-            node.room = max(node.room, edge.size()[1] - 14)
-
-    def _gaps(self, depth: dict[str, int]) -> dict[int, int]:
-        """The px to the right of each layer for the arrows that pass there."""
+    def _make_room(self, nodes: dict[str, Node]) -> dict[int, int]:
+        """Reserve room between boxes for the texts of their arrows. Return the px to the right of each
+        layer for the arrows that pass there."""
         gaps: dict[int, int] = {}
         for edge, fan in zip(self._edges, self._fans, strict=True):
-            low, high = sorted((depth[edge.source], depth[edge.target]))
-            room = edge.size()[0] + (24 + fan.turn if fan.count > 1 else 34)
-            for layer in range(low, high):
+            source, target, (width, height) = nodes[edge.source], nodes[edge.target], edge.size()
+            node = target if fan.out else source
+            node.room = max(node.room, height - 14)
+            room = width + (24 + fan.turn if fan.count > 1 else 34)
+            for layer in range(*sorted((source.layer, target.layer))):
                 gaps[layer] = max(gaps.get(layer, 44), room)
         return gaps
 
