@@ -1,8 +1,5 @@
 """`load(run, service)`: the questions that a service gets and answers over time, and how many are in line."""
 
-from functools import cached_property
-from typing import TYPE_CHECKING
-
 from ..sim.run import Run
 from ..text import clean, seconds
 from ..trace.service_load import RATES, Load
@@ -11,9 +8,6 @@ from .labels import LabelPlacer
 from .lag import draw_chart, mark_outages, moment
 from .picture import Picture, check_run
 from .scene import WIDTH, Box, Line, Polyline, Scene
-
-if TYPE_CHECKING:
-    import pandas
 
 _HEIGHT, _BELOW = 170, 66  # px: height of a chart, and the gap to the next one
 _LINES = {  # column of the table -> words, kind of the line, kind of the words
@@ -34,8 +28,8 @@ class LoadPicture(Picture):
         super().__init__(scene)
         self._load = load
 
-    @cached_property
-    def table(self) -> "pandas.DataFrame":
+    @property
+    def table(self):
         """A row for each second: asked, in_time (the goodput), too_late, busy, the most at_work and waiting."""
         return self._load.table
 
