@@ -18,12 +18,8 @@ from .timeline import LEGEND, caption_of, lanes_of, mark_cursor
 MARGIN = 16
 Part = tuple[str | None, float | None, float | None]  # story, start and end, as `choose` takes them
 _TABLES, _ROWS = 6, 4  # at most shown: tables that differ, and rows of each run
-_REACHES = (
-    1,
-    0.3,
-    0.1,
-    0.03,
-)  # s before and after the first difference; the next if too much is in it
+# s before and after the first difference; the next if too much is in it
+_REACHES = (1, 0.3, 0.1, 0.03)
 _LISTS = ("lanes", "lines", "spans", "arrows", "bars", "labels", "marks")
 
 
@@ -108,9 +104,10 @@ def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
         parts = [(None, max(0, near - reach), near + reach) for reach in _REACHES]
         if first.story and all(first.story in story_names(run.journal) for run in runs):
             parts = [(first.story, None, None)]
-    pair = _pair(runs, parts.pop(0))
-    while parts and max(sum(step.step == "handle" for step in each.steps) for each in pair) > MOST:
-        pair = _pair(runs, parts.pop(0))
+    pair = _pair(runs, parts[0])
+    for part in parts[1:]:
+        if max(sum(step.step == "handle" for step in each.steps) for each in pair) > MOST:
+            pair = _pair(runs, part)
     shown = [each for each in pair if each.steps] or pair
     times = min(each.first for each in shown), max(each.last for each in shown)
     return [replace(each, first=times[0], last=times[1]) for each in pair]
