@@ -2,17 +2,15 @@
 
 The layout is that of the whole run, so only the messages move."""
 
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import replace
-from itertools import accumulate
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.flights import Flight
 from ..trace.moment import Moment, ServiceState, WorldMoments
 from ..trace.transfers import named
-from .chart import MARGIN, Chart, point_on
+from .chart import MARGIN, Chart, Point, point_on
 from .flow import Links
 from .picture import Picture
 from .scene import Box, Label, Mark, Scene
@@ -34,6 +32,9 @@ _STATES = {
     "cut": "cut off",
     "cut_from": "cut off from one sender",
 }
+# A row of a channel: the name of a consumer group, and its cells. A cell is a partition or a queue, as the
+# keys in `waiting` of those who take from it.
+Group = tuple[str, list[list[tuple]]]
 
 
 class FlowMoments:
@@ -50,10 +51,8 @@ class FlowMoments:
         self._chart = Chart(boxes, self._edges, run.services, below, legend)
         counts = ("count", "struck count")
         self._words = [label for label in self._chart.scene.labels if label.kind not in counts]
-        self._paths = {
-            edge[:2]: _Path(arrow.points)
-            for edge, arrow in zip(self._edges, self._chart.scene.arrows, strict=True)
-        }
+        arrows = zip(self._edges, self._chart.scene.arrows, strict=True)
+        self._points = {edge[:2]: arrow.points for edge, arrow in arrows}
 
     def at(self, time: float) -> Picture:
         """The picture at a time (ms). From the end of the run on, it shows the whole run."""
@@ -135,24 +134,25 @@ class FlowMoments:
 
     # -- channels
 
-    def _groups(self, channel: str) -> list[tuple[str, list[tuple]]]:
-        """The rows of a channel: the name of each consumer group, and its keys in `waiting`. Services that
-        take from the same queue compete, and form one group."""
+    def _groups(self, channel: str) -> list[Group]:
+        """The rows of a channel. Services that take from the same queue compete, and form one group."""
         groups: dict[str, list[tuple]] = {}
         for key in self._moments.places:
             name, partition, service = key
             if channel in (f"topic {name}", f"queue {name}", f"dead letters {name}"):
                 groups.setdefault("" if partition is None else service, []).append(key)
-        rows = [(name, sorted(keys, key=str)) for name, keys in groups.items()]
-        return [("", keys) for _, keys in rows] if len(rows) == 1 else rows
+        rows = [
+            (name, [[key] for key in sorted(keys)] if name else [keys])
+            for name, keys in groups.items()
+        ]
+        return [("", cells) for _, cells in rows] if len(rows) == 1 else rows
 
-    def _draw_waiting(self, scene: Scene, box: Box, rows: list, moment: Moment) -> None:
+    def _draw_waiting(self, scene: Scene, box: Box, rows: list[Group], moment: Moment) -> None:
         """Draw a row for each group, with the number of messages that wait for it in each partition."""
-        wide, high = _room(rows) if rows else (0, 0)
+        wide, high = _room(rows)
         left, top = box.x + (box.w - wide) // 2, box.y + box.h - high - 5
-        for number, (group, keys) in enumerate(rows):
-            y = top + number * _ROW
-            numbers = _numbers(keys, moment)
+        for number, (group, cells) in enumerate(rows):
+            y, numbers = top + number * _ROW, _numbers(cells, moment)
             at = left + wide - _CELL * len(numbers)
             if group:
                 name = shorten(group, _NAME, 10)
@@ -180,11 +180,11 @@ class FlowMoments:
             question = f"question {answerer} {flight.envelope.type}"
             ways = [(asker, question), (question, answerer)]
             share = share if flight.kind == "ask" else 1 - share
-        if not all(way in self._paths for way in ways):
+        if not all(way in self._points for way in ways):
             return
         place = share * len(ways)
         way = min(int(place), len(ways) - 1)
-        x, y = self._paths[ways[way]].at(place - way)
+        x, y = _point_along(self._points[ways[way]], place - way)
         kind = "moving answer" if flight.kind == "reply" else "moving"
         if flight.stopped and flight.share(time) == 0.5:
             kind = "lost"
@@ -198,8 +198,8 @@ class FlowMoments:
     def _describe(self, scene: Scene, moment: Moment, time: float, over: bool) -> None:
         """Write the caption, and set the picture's description and its alternative text."""
         parts = [f"{len(moment.flights):,} on the way"] if moment.flights else []
-        groups = (keys for rows in self._rows.values() for _, keys in rows)
-        if waiting := sum(sum(_numbers(keys, moment)) for keys in groups):
+        groups = (cells for rows in self._rows.values() for _, cells in rows)
+        if waiting := sum(sum(_numbers(cells, moment)) for cells in groups):
             parts.append(f"{waiting:,} waiting")
         for state, words in _STATES.items():
             names = [*filter(None, (_part(*each, state) for each in moment.services.items()))]
@@ -216,36 +216,29 @@ class FlowMoments:
         scene.alt = clean(f"Flow of {self.run.system.name} {said}. {'. '.join(tips)}.", 800)
 
 
-class _Path:
-    """The curve of an arrow, which a mark follows at an even pace."""
-
-    def __init__(self, points: tuple[int, ...]):
-        corners = [*zip(points[::2], points[1::2], strict=True)]
-        self._curves = [corners[start : start + 4] for start in range(0, len(corners) - 1, 3)]
-        lengths = [abs(c[0][0] - c[3][0]) + abs(c[0][1] - c[3][1]) for c in self._curves]
-        self._ends = [*accumulate(lengths)]
-
-    def at(self, share: float) -> tuple[int, int]:
-        wanted = share * self._ends[-1]
-        number = min(bisect_left(self._ends, wanted), len(self._ends) - 1)
-        before = self._ends[number - 1] if number else 0
-        t = (wanted - before) / max(1, self._ends[number] - before)
-        return point_on(self._curves[number], t)
+def _point_along(points: tuple[int, ...], share: float) -> Point:
+    """The point of an arrow at a fraction of its way."""
+    corners = [*zip(points[::2], points[1::2], strict=True)]
+    curves = [corners[start : start + 4] for start in range(0, len(corners) - 1, 3)]
+    lengths = [abs(one[0][0] - one[3][0]) + abs(one[0][1] - one[3][1]) for one in curves]
+    left = share * sum(lengths)
+    for curve, length in zip(curves, lengths, strict=True):
+        if left <= length:
+            return point_on(curve, left / max(1, length))
+        left -= length
+    return corners[-1]
 
 
-def _room(rows: list) -> tuple[int, int]:
+def _room(rows: list[Group]) -> Point:
     """The width and height in px of a channel's rows."""
-    names = max(
-        (text_width(shorten(name, _NAME, 10), 10) + 6 for name, _ in rows if name), default=0
-    )
-    cells = max(len(keys) if keys[0][1] is not None else 1 for _, keys in rows)
-    return names + cells * _CELL, len(rows) * _ROW
+    names = [text_width(shorten(name, _NAME, 10), 10) + 6 for name, _ in rows if name]
+    cells = [len(cells) for _, cells in rows]
+    return max(names, default=0) + max(cells, default=0) * _CELL, len(rows) * _ROW
 
 
-def _numbers(keys: list[tuple], moment: Moment) -> list[int]:
-    """The number of messages that wait in each partition. A queue has one number."""
-    numbers = [moment.waiting[key] for key in keys]
-    return [max(numbers)] if keys[0][1] is None else numbers
+def _numbers(cells: list[list[tuple]], moment: Moment) -> list[int]:
+    """The number of messages that wait in each cell."""
+    return [max(moment.waiting[key] for key in cell) for cell in cells]
 
 
 def _of(some: int, of: int, words: str) -> str:
