@@ -66,13 +66,12 @@ class Chart:
         self,
         boxes: dict[str, tuple[str, list[str]]],
         edges: list[Edge],
-        services: list[str],
         below: dict[str, tuple[int, int]] | None = None,
         captions: list[str] | None = None,
     ):
         self.boxes: dict[str, Box] = {}
         self._edges, self._below = edges, below or {}
-        depth = _depths(boxes, edges, services)
+        depth = _depths(boxes, edges)
         self._fans = _fans(edges, depth)
         nodes = {name: self._node(name, depth[name], *boxes[name]) for name in boxes}
         ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
@@ -224,15 +223,13 @@ def _labels(kind: str, lines: list[str]) -> list[Label]:
     return [Label(0, 0, word, kind, "middle", clean(line)) for word, kind, line in rows]
 
 
-def _depths(
-    boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: list[str]
-) -> dict[str, int]:
+def _depths(boxes: dict[str, tuple[str, list[str]]], edges: list[Edge]) -> dict[str, int]:
     """The layer of each box: its distance from the start along the arrows, or the last layer if it has none."""
     reached: dict[str, list[str]] = {}
     for edge in edges:
         reached.setdefault(edge.source, []).append(edge.target)
     into = {edge.target for edge in edges}
-    senders = [name for name in ("client", *services) if name in reached]
+    senders = [name for name, (kind, _) in boxes.items() if kind in _NODES and name in reached]
     depth: dict[str, int] = {}
     for start in sorted(senders, key=lambda name: name != "client" and name in into):
         if start not in depth:

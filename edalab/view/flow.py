@@ -205,7 +205,7 @@ def _drawn(links: Links) -> Scene:
     edges = links.edges()
     if all(edge.count <= 1 for edge in edges):  # then the counts add nothing
         edges = [edge._replace(lines=edge.lines[1:]) for edge in edges]
-    scene = Chart(boxes, edges, run.services).scene
+    scene = Chart(boxes, edges).scene
     totals, faults = Counter(), Counter()
     for link in links:
         totals[link.kind] += len(link.messages)

@@ -48,7 +48,7 @@ class FlowMoments:
         below |= {name: (_RETRIES if name in retry else _STATE, 14) for name in run.services}
         self._edges = self._links.edges()
         boxes, legend = self._links.boxes(), self._legend()
-        self._chart = Chart(boxes, self._edges, run.services, below, legend)
+        self._chart = Chart(boxes, self._edges, below, legend)
         counts = ("count", "struck count")
         self._words = [label for label in self._chart.scene.labels if label.kind not in counts]
         arrows = zip(self._edges, self._chart.scene.arrows, strict=True)
