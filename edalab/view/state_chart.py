@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import Misuse
 from ..store.bitemporal import Hindsight, size
@@ -20,23 +20,6 @@ _CAPTIONS, _NARROW = 46, 660  # px of two lines of captions; below this width th
 _MOST_WRONG, _STEP_WIDTH = 8, 75  # wrong beliefs with values; px for each value of a step
 _WIDE = 20  # px of a quarter of a wide level part
 _BESIDE, _BELOW_FIRST = (-10, 11, -16, 17), (11, -10, 17, -16)  # px from a line to a text's middle
-
-
-class _Stretch(NamedTuple):
-    """A level part of a line, in px. `peak` is 1 if it is above its neighbours, -1 if it is below
-    them, and otherwise 0."""
-
-    left: int
-    right: int
-    y: int
-    peak: int
-
-    def places(self) -> list[Place]:
-        """The places for its label: above and below its middle and, if it is wide, its quarters."""
-        quarter = (self.right - self.left) // 4
-        away = [0, -quarter, quarter] if quarter > _WIDE else [0]
-        middle, sides = (self.left + self.right) // 2, _BELOW_FIRST if self.peak < 0 else _BESIDE
-        return [(middle + dx, self.y + dy, "middle") for dy in sides for dx in away]
 
 
 class StateChart:
@@ -156,15 +139,14 @@ class StateChart:
         self._name_end()
         for one in sorted(self.shaded, key=size, reverse=True)[:_MOST_WRONG]:
             left, right, y = axes.x(one.start), axes.x(one.end), axes.y(one.believed)
-            peak = 1 if y < axes.y(one.actual) else -1
-            places = _Stretch(left, right, y, peak).places()
+            places = _places(left, right, y, 1 if y < axes.y(one.actual) else -1)
             places[-1:-1] = [(right + 6, y, "start"), (left - 6, y, "end")]
             value = value_text(one.believed)
             room.place([f"{value} as believed", value], "believed", places, over=False)
-        steps = sorted(self._steps(), key=lambda step: step[0].left - step[0].right)
-        for stretch, text in steps[: (axes.right - axes.left) // _STEP_WIDTH]:
-            if stretch.peak or text_width(text, 11, True) < stretch.right - stretch.left:
-                room.place([text], "was", stretch.places(), over=False)
+        steps = sorted(self._steps(), key=lambda step: step[0] - step[1])
+        for left, right, y, peak, text in steps[: (axes.right - axes.left) // _STEP_WIDTH]:
+            if peak or text_width(text, 11, True) < right - left:
+                room.place([text], "was", _places(left, right, y, peak), over=False)
 
     def _name_end(self) -> None:
         value, axes = self.hindsight.at(self.end)[0], self.axes
@@ -175,8 +157,8 @@ class StateChart:
             places += [(x, y + dy, "end") for dy in _BESIDE]
             self.room.place([f"{text} {name}", text], "was", places, over=False)
 
-    def _steps(self) -> Iterator[tuple[_Stretch, str]]:
-        """The level parts of the line of actual values, with their texts, except the last part."""
+    def _steps(self) -> Iterator[tuple[int, int, int, int, str]]:
+        """The level parts of the line of actual values except the last: left, right, y, peak and text."""
         axes = self.axes
         levels = [(axes.start, self.hindsight.at(axes.start)[0])]
         for change in self.hindsight.actual:
@@ -188,7 +170,7 @@ class StateChart:
             y, beside = heights[number], (before[number], heights[number + 1])
             if value is not None:
                 peak = (y < min(beside)) - (y > max(beside))
-                yield _Stretch(axes.x(at), axes.x(until), y, peak), value_text(value)
+                yield axes.x(at), axes.x(until), y, peak, value_text(value)
 
     def _both(self, actual: Any, believed: Any) -> str:
         actual, believed = value_text(actual), value_text(believed)
@@ -240,3 +222,12 @@ def _window(times: list[int], part: tuple[int | None, int | None]) -> tuple[int,
     first, last = min(every) if start is None else start, max(every) if end is None else end
     room = max((last - first or max(every) - min(every)) // 25, 40_000)
     return first - room * (start is None), last + room * (end is None)
+
+
+def _places(left: int, right: int, y: int, peak: int) -> list[Place]:
+    """The places for the label of a level part of a line: above and below its middle and, if it is
+    wide, its quarters. `peak` is 1 if it is above its neighbours, -1 if below them, otherwise 0."""
+    quarter, middle = (right - left) // 4, (left + right) // 2
+    away = [0, -quarter, quarter] if quarter > _WIDE else [0]
+    sides = _BELOW_FIRST if peak < 0 else _BESIDE
+    return [(middle + dx, y + dy, "middle") for dy in sides for dx in away]
