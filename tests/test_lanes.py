@@ -223,3 +223,27 @@ def test_a_command_that_is_asked_for_is_in_no_lane():
 
     with pytest.raises(Unknown, match="no key 'tea'"):
         lanes(simulate(system, ask), "tea")
+
+
+def test_a_partition_of_a_second_topic_has_a_lane_of_its_own():
+    class Weighed(Event, topic="scales", key="product"):
+        product: str
+
+    class Priced(Event, topic="prices", key="product"):
+        product: str
+
+    market = System("market")
+    market.topic("scales", partitions=2)
+
+    for message in (Weighed, Priced):
+
+        @market.service("shop").on(message)
+        def take(event): ...
+
+    async def workload(ctx):
+        await ctx.publish(Weighed(product="tea"))
+        await ctx.publish(Priced(product="tea"))
+
+    scene = lanes(simulate(market, workload), "tea").scene
+    names = ["prices partition 0", "scales partition 0", "scales partition 1"]
+    assert [lane.tip for lane in scene.lanes] == names
