@@ -1,6 +1,7 @@
 """Text in pictures, measured without a font: both painters and every machine agree on its width."""
 
 import unicodedata
+from bisect import bisect_right
 from functools import lru_cache
 
 from .errors import counted as counted  # views import every text function from here
@@ -63,14 +64,11 @@ def shorten(text: str, room: int, size: int, bold: bool = False) -> str:
     """The text, cut with an ellipsis to fit into `room` pixels; "" if not even four letters fit."""
     if text_width(text, size, bold) <= room:
         return text
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if text_width(text[:middle].rstrip() + "…", size, bold) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return text[:low].rstrip(" ,.:;(") + "…" if low >= 4 else ""
+    lengths = range(1, len(text))
+    kept = bisect_right(
+        lengths, room, key=lambda n: text_width(text[:n].rstrip() + "…", size, bold)
+    )
+    return text[:kept].rstrip(" ,.:;(") + "…" if kept >= 4 else ""
 
 
 @lru_cache(4096)
