@@ -94,14 +94,6 @@ def test_choosing_the_default_is_a_choice():
     assert repr(prediction.against("once")) == "You predicted: once. It was: once."
 
 
-def test_a_number_of_a_range():
-    prediction = predict("How many questions?", range(0, 21, 5), 10)
-    assert prediction._repr_mimebundle_()["text/plain"] == "How many questions?\n  0 … 20"
-    prediction._control.value = 15
-    assert prediction.value == 15
-    assert prediction._repr_mimebundle_()["text/plain"] == "How many questions?\n  0 … 20: 15"
-
-
 def test_learners_words_are_escaped():
     prediction = predict("<script>alert(1)</script>?", ["<b>", "&"], "&")
     prediction.value = "<b>"
@@ -116,10 +108,10 @@ def test_learners_words_are_escaped():
     [
         (("", CHOICES, "once"), "begins with a question"),
         ((QUESTION, CHOICES, "thrice"), "no choice 'thrice'; choices: once, twice, never"),
-        ((QUESTION, "once", "once"), "a list of different answers or a range"),
-        ((QUESTION, ["once"], "once"), "a list of different answers or a range"),
-        ((QUESTION, ["once", "once"], "once"), "a list of different answers or a range"),
-        ((QUESTION, range(3), 3), "no choice 3; choices: 0, 1, 2"),
+        ((QUESTION, "once", "once"), "a list of different answers"),
+        ((QUESTION, ["once"], "once"), "a list of different answers"),
+        ((QUESTION, ["once", "once"], "once"), "a list of different answers"),
+        ((QUESTION, range(3), 1), "a list of different answers"),
     ],
 )
 def test_mistakes(arguments, said):

@@ -39,7 +39,7 @@ KNOWN = {
 
 
 class Question(NamedTuple):
-    choices: list | range | dict
+    choices: list | dict
     fact: Any
     exactly: str
     told_in: int  # the cell

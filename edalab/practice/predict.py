@@ -8,7 +8,7 @@ from ..view.theme import FAINT, QUIET, WORK, tinted
 from . import learner
 
 _chosen: dict[str, Any] = {}  # by question; a choice survives when its cell runs again
-Choices = list | tuple | range | dict
+Choices = list | tuple | dict
 # ipywidgets shows each option on one line, and cuts it at the page's width.
 _STYLE = """<style>
 .edalab-predict .widget-radio-box label { display: flex; height: auto; margin-bottom: 4px;
@@ -18,7 +18,7 @@ _STYLE = """<style>
 
 
 def predict(question: str, choices: Choices, default: Any) -> "Prediction":
-    """Ask for a prediction: one of a list of choices, or a number in a range.
+    """Ask for a prediction: one of a list of choices.
 
         charged = predict("How often is o2 charged?", ["once", "twice", "never"], "once")
 
@@ -37,7 +37,7 @@ class Prediction:
         several = isinstance(choices, Choices) and len(choices) > 1
         if not several or len({str(choice) for choice in choices}) < len(choices):
             raise Misuse(
-                f"predict({question!r}): choices is a list of different answers or a range, "
+                f"predict({question!r}): choices is a list of different answers, "
                 f"not {shown(choices)}"
             )
         self.question, self.choices = question, choices
@@ -89,17 +89,10 @@ class Prediction:
             import ipywidgets
 
         if self._control is None:
-            layout = {"width": "max-content", "max_width": "100%"}
+            options = [(str(choice), choice) for choice in self.choices]
             value = self.value if self.made else None
-            if isinstance(self.choices, range):
-                low, high, step = min(self.choices), max(self.choices), abs(self.choices.step)
-                layout = {"width": "420px"}
-                self._control = ipywidgets.IntSlider(
-                    self.value, min=low, max=high, step=step, layout=layout
-                )
-            else:
-                options = [(str(choice), choice) for choice in self.choices]
-                self._control = ipywidgets.RadioButtons(options=options, value=value, layout=layout)
+            layout = {"width": "max-content", "max_width": "100%"}
+            self._control = ipywidgets.RadioButtons(options=options, value=value, layout=layout)
             self._control.observe(self._choose, "value")
         question = f'<b style="font-size:14px">{escape(self.question)}</b>'
         box = ipywidgets.VBox([ipywidgets.HTML(_STYLE + question), self._control])
@@ -114,9 +107,6 @@ class Prediction:
         return self._control_shown()._repr_mimebundle_() | {"text/plain": self._text()}
 
     def _text(self) -> str:
-        if isinstance(self.choices, range):
-            chosen = f": {self.value}" if self.made else ""
-            return f"{self.question}\n  {min(self.choices)} … {max(self.choices)}{chosen}"
         lines = [self.question]
         for choice in self.choices:
             mark = "●" if self.made and choice == self.value else "○"
