@@ -6,7 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConcurrencyError, Misuse, counted, needed_for, shown
+from ..errors import ConcurrencyError, Misuse, counted, shown
 from ..model import Event, Message
 from . import append
 from .fold import check_fold, replay
@@ -169,8 +169,6 @@ class EventStore:
         """A DataFrame of the events that lead to a state, in the order in which they happened. Its
         columns are position, stream, version, type, happened, recorded, the fields of the data and,
         with a fold, the state after each event. The arguments are those of `state`."""
-        with needed_for("EventStore.table"):
-            import pandas  # noqa: F401
         question = Question(self._database, stream, until, as_of)
         question.check_exists()
         table = question.table()

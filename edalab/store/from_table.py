@@ -40,14 +40,14 @@ def read_table(
     A row with several times, such as created and closed, holds several events; `frame.melt` makes
     one row of each. Read ids as text, `pandas.read_csv(…, dtype={"account": str})`: as a number,
     007 is 7, and pandas rounds long numbers in a column with empty cells."""
-    pandas = _pandas()
-
+    with needed_for("read_table"):
+        import pandas
     if not isinstance(frame, pandas.DataFrame):
         takes = "read_table takes a DataFrame, such as pandas.read_csv('events.csv')"
         raise Misuse(f"{takes}, not {shown(frame)}")
     roles = [type, subject, time, *(name for name in (recorded, id, version) if name is not None)]
     _check_columns(frame, roles)
-    table = _Table(frame)
+    table = _Table(frame, pandas)
     happened = table.moments(time)
     known = happened if recorded is None else table.moments(recorded)
     rows = pandas.DataFrame(
@@ -105,19 +105,11 @@ def store_of(facts: Iterable[tuple]) -> EventStore:
     return store
 
 
-def _pandas() -> Any:
-    with needed_for("read_table"):
-        import pandas
-
-        return pandas
-
-
 class _Table:
-    """A table being read. `reasons` has the first reason against each row, or ""."""
+    """A table being read. `reasons` has the first reason against each row, or "". `pandas` is the library."""
 
-    def __init__(self, frame: "pandas.DataFrame"):
-        pandas = _pandas()
-
+    def __init__(self, frame: "pandas.DataFrame", pandas: Any):
+        self.pandas = pandas
         self.original, self.frame = frame, frame.reset_index(drop=True)
         self.empty = self.frame.replace(r"^\s*$", None, regex=True).isna()
         self.reasons = pandas.Series("", index=self.frame.index, dtype=object)
@@ -139,10 +131,8 @@ class _Table:
 
     def versions(self, name: str) -> "pandas.Series":
         """A column of schema versions, with 1 for an empty cell."""
-        pandas = _pandas()
-
         column = self.frame[name].mask(self.empty[name], 1)
-        versions = pandas.to_numeric(column, errors="coerce")
+        versions = self.pandas.to_numeric(column, errors="coerce")
         bad = ~versions.between(1, 1e9) | (versions % 1 != 0)
         reasons = (
             f"{name} " + column.map(shown) + " is not a version, which is a whole number from 1"
@@ -152,13 +142,11 @@ class _Table:
 
     def moments(self, name: str) -> "pandas.Series":
         """A column of times, in UTC. Raises Misuse if most of them cannot be read."""
-        pandas = _pandas()
-
         texts = self.texts(name).str.replace(" UTC", "Z")
         day = r"\d{4}-?\d\d-?\d\d"
         zoned = texts.str.contains(r"(?:Z|[+-]\d\d(?::?\d\d)?)$") | (texts.str.len() <= 10)
         iso = texts.where(texts.str.match(day) & zoned)
-        moments = pandas.to_datetime(iso, utc=True, errors="coerce", format="ISO8601")
+        moments = self.pandas.to_datetime(iso, utc=True, errors="coerce", format="ISO8601")
         moments = moments.where(moments.dt.year > 0)
         bad = moments.isna() & ~self.empty[name]
         local = bad & texts.str.match(day + "[T ]") & ~zoned
@@ -172,10 +160,8 @@ class _Table:
 
     def _advice(self, name: str, texts: "pandas.Series", local: "pandas.Series") -> str:
         """What to do about a column of unreadable times; those in `local` lack only a zone."""
-        pandas = _pandas()
-
         zone = "{}.dt.tz_localize('Europe/Amsterdam', ambiguous='NaT', nonexistent='NaT')"
-        numbers = pandas.to_numeric(texts, errors="coerce")
+        numbers = self.pandas.to_numeric(texts, errors="coerce")
         if not local.empty:
             texts = local
             why = "have no time zone, and 9 o'clock is another moment in each; say which it was"

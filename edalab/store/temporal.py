@@ -118,7 +118,7 @@ class Question:
 
     def table(self) -> "pandas.DataFrame":
         """The facts as a DataFrame, in the order in which they happened."""
-        with needed_for("store.table"):
+        with needed_for("EventStore.table"):
             import pandas
 
         facts = list(self.facts())
