@@ -98,8 +98,8 @@ an order vanishes
     After "done" nobody looks at the order any more. `Unanswered` says only that no answer came in time, so it may be charged or not. The provider charges an order once, however often you ask.
     Return "done" for a refusal only. After Busy and Unanswered ask again, and what no attempt can help belongs to the dead letters.
 gives up too early
-    How long does the outage last, and how long do all your attempts last together?
-    Outages of up to five seconds pass. You have ten attempts, and the waits between them grow.
+    How many attempts did this order have, and how long did they last together?
+    Outages of up to five seconds pass. Each order has ten attempts, and the waits between them grow.
     Wait after Busy and after Unanswered, until the tenth attempt. Let your waits add up to more than ten seconds.
 never gives up
     What if the provider never answers for this order?
@@ -109,6 +109,10 @@ gives up too late
     How many attempts has an order had when your function is called with attempt 10?
     `attempt` is the number of the attempt that has just failed. After the tenth one there is no other.
     Wait only if attempt is below 10. If it is 10, return "dead letter".
+waits too long
+    How long is each of the nine waits of this order, and what do they add up to?
+    If each wait is twice as long as the one before, they soon take minutes. All ten attempts and the waits between them have to fit into two minutes.
+    Set a limit to the longest wait, such as `min(8, 0.5 * 2**attempt)`.
 all at once
     Many orders failed at the same moment. When does each of them ask again?
     If all wait equally long, or nearly so, they come back at the same moment. With `ctx.random` you can give each of them a different wait. A few milliseconds make no difference, because the provider needs 50 for each order.

@@ -11,6 +11,8 @@ from .general import Mistakes, steps, steps_and_data
 
 # -- 12.2
 
+PASSING = "Busy", "Unanswered"  # errors that may be different next time
+
 
 @Claim("each failure is dealt with", about=shop.OrderPlaced)
 def dealt_with(run: Run) -> Mistakes:
@@ -18,12 +20,12 @@ def dealt_with(run: Run) -> Mistakes:
     waits, again, asked = defaultdict(list), defaultdict(list), defaultdict(list)
     for s, charge in steps_and_data(run, "ask", shop.ChargePayment):
         asked[charge.order_id].append(s.time)
-    ends = {name: (attempt, said) for name, attempt, _, said, _ in decisions}
+    ends = {name: (attempt, error, said) for name, attempt, error, said, _ in decisions}
     for name, attempt, error, said, at in decisions:
         waited = said[0].isdigit()
         answer = said.lstrip("? ") + " s" * waited
         what = f"attempt {attempt} at {name} ends with {error}, and you say {answer}"
-        passing = error in ("Busy", "Unanswered")
+        passing = error in PASSING
         if said[0] == "?" and attempt > shop.MOST:  # a wait that doubled too often
             yield "never gives up", what
         elif said[0] == "?":
@@ -35,7 +37,7 @@ def dealt_with(run: Run) -> Mistakes:
         elif said == "done" and error != "Refused":
             yield "an order vanishes", what
         elif waited and attempt >= shop.MOST:
-            tries, end = ends[name]
+            tries, _, end = ends[name]
             late = f"{what}; you give the order up after attempt {tries}"
             yield ("gives up too late", late) if end == "dead letter" else ("never gives up", what)
         if waited and passing:
@@ -44,10 +46,14 @@ def dealt_with(run: Run) -> Mistakes:
                 next_time = asked[name][1] if len(asked[name]) > 1 else run.end
                 again[at].append((next_time, name, float(said)))
     for s, order in steps_and_data(run, "dead_letter", shop.OrderPlaced):
-        if (name := order.order_id).startswith("good"):
-            last = next(row[2] for row in reversed(decisions) if row[0] == name)
-            tries = f"after {counted(len(asked[name]), 'attempt')}; the last one ended with {last}"
-            yield "gives up too early", f"{name} is a dead letter at {s.time / 1000:g} s, {tries}"
+        name = order.order_id
+        attempt, error, _ = ends.get(name, (0, "no decision", ""))
+        tries = f"after {counted(attempt, 'attempt')}; the last one ended with {error}"
+        what = f"{name} is a dead letter at {s.time / 1000:g} s, {tries}"
+        if name.startswith("good") or (error in PASSING and attempt < shop.MOST):
+            yield "gives up too early", what
+        elif error in PASSING and s.time > asked[name][0] + shop.PATIENCE * 1000:
+            yield "waits too long", what
     for at, times in again.items():
         near = [[name for other, name, _ in times if 0 <= other - time < 50] for time, *_ in times]
         most = max(near, key=len)

@@ -80,7 +80,8 @@ def waited(run: Run, ahead: int) -> float:
 
 # -- 12.2
 
-OUTAGE, LONGEST, MOST, AT_ONCE = 5, 3600, 10, 30  # s, s, attempts at an order, orders of one moment
+OUTAGE, LONGEST, PATIENCE = 5, 3600, 120  # s: of an outage, of a wait, of a customer
+MOST, AT_ONCE = 10, 30  # attempts at an order, orders of one moment
 DECISIONS = "create table decisions (order_id, attempt, error, decision, at)"
 
 

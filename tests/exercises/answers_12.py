@@ -129,13 +129,13 @@ async def half_of_it_by_dice(error, attempt, ctx):
         case Refused():
             return "done"
         case Busy() | Unanswered() if attempt < 10:
-            longest = min(30, 2 ** (attempt - 1))
+            longest = min(15, 2 ** (attempt - 1))
             return longest / 2 + ctx.random.random() * longest / 2
         case _:
             return "dead letter"
 
 
-WAITS = [0.5, 1, 2, 4, 8, 8, 8]
+WAITS = [0.5, 1, 2, 4, 8, 8, 8, 8, 8]
 
 
 def from_a_table(error, attempt, ctx):
@@ -302,6 +302,18 @@ def by_what_they_are_made_of(error, attempt, ctx):
     return ctx.random.uniform(0, min(8, 2**attempt))
 
 
+def jitter_of_the_lesson(error, attempt, ctx):
+    return _else(error, attempt, ctx, 0.5 * 2**attempt * ctx.random.uniform(0.5, 1.5))
+
+
+def six_attempts_as_in_the_lesson(error, attempt, ctx):
+    return jitter_of_the_lesson(error, 10 if attempt == 6 else attempt, ctx)
+
+
+def a_minute_at_last(error, attempt, ctx):
+    return _else(error, attempt, ctx, ctx.random.uniform(0.5, 1.5) * min(60, 2**attempt))
+
+
 def twice_as_long_for_ever(error, attempt, ctx):
     return _else(error, 1, ctx, ctx.random.uniform(0.5, 1.5) * 0.5 * 2**attempt)
 
@@ -310,7 +322,6 @@ RIGHT_2 = [
     full_jitter,
     raises_it_again,
     at_most_two_seconds,
-    without_a_bound,
     half_of_it_by_dice,
     from_a_table,
     one_more_second_each_time,
@@ -329,9 +340,11 @@ WRONG_2 = {
         after_three,
         at_once_again,
         a_tenth_of_a_second,
+        six_attempts_as_in_the_lesson,
     ],
     "never gives up": [for_ever, twice_as_long_for_ever],
     "gives up too late": [eleven, eleven_of_growing_length],
+    "waits too long": [jitter_of_the_lesson, without_a_bound, a_minute_at_last],
     "all at once": [no_dice, a_little_dice, dice_of_milliseconds],
     "does not back off": [always_the_same_dice, shorter_and_shorter],
     "two runs differ": [dice_of_its_own],

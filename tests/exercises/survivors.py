@@ -178,7 +178,6 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "20 -> 19": "within the tolerance",
     },
     "12.2": {
-        "10 -> 9": "ten attempts at most",
         "8 -> 9": SPREAD,
         "8 -> 7": SPREAD,
         "0.5 -> 1.5": SPREAD,
