@@ -31,10 +31,9 @@ def changes(variant: int) -> dict[str, list[dict[str, Any]]]:
 
 def sort_changes(pairs: list[tuple[str, str]], variant: int) -> Anomaly | str:
     for n, ((first, reason), edit) in enumerate(zip(pairs, shop.edits(variant), strict=True), 1):
+        ways = zip((True, False), FIRST[first], strict=True)
         # A failure is reported before a false alarm.
-        for backward, works in sorted(
-            zip((True, False), FIRST[first], strict=True), key=lambda way: not way[1]
-        ):
+        for backward, works in sorted(ways, key=lambda way: not way[1]):
             wrong = shop.tried(edit, variant, backward)
             if works == bool(wrong):
                 readers = "new readers read old" if backward else "old readers read new"
