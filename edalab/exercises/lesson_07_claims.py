@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, combinations
 from typing import Any
 
 from ..claims.claim import Claim
@@ -43,25 +44,20 @@ def handled(run: Run, kind: type[Event]) -> dict[str, list[tuple[int, Any]]]:
     return among
 
 
-def moved(change: int, moves: dict[int, int]) -> list[int] | None:
-    """The numbers of the moves that add up to this change, each used once; None if none do."""
-    unit, which = min(map(abs, moves.values())), []
-    left, rest = divmod(change, unit)
-    for number, by in sorted(moves.items(), key=lambda move: abs(move[1])):
-        sign = 1 if by > 0 else -1
-        if left % 3:
-            which.append(number)
-            left -= sign
-        rest += left % 3
-        left //= 3
-    return None if left or rest else which
+@lru_cache
+def sums(moves: tuple[tuple[int, int], ...]) -> dict[int, tuple[int, ...]]:
+    """By what some of the moves add up to, their numbers. No two choices have the same sum."""
+    by = dict(moves)
+    choices = chain(*(combinations(by, many) for many in range(len(by) + 1)))
+    return {sum(by[number] for number in choice): choice for choice in choices}
 
 
 def changes(run: Run, product: str, moves: dict[int, int]) -> Iterator[tuple]:
-    """Each save of a row: its index in the journal, the stock before and after, and its moves."""
-    was = start(product)[2]
+    """Each save of a row: its index in the journal, the stock before and after, and the numbers of
+    the moves that explain the change, the smallest first; None if none do."""
+    was, known = start(product)[2], sums(tuple(reversed(moves.items())))
     for n, (*_, stock, _) in history(run, product):
-        yield n, was, stock, moved(stock - was, moves) if isinstance(stock, int) else None
+        yield n, was, stock, known.get(stock - was) if isinstance(stock, int) else None
         was = stock if isinstance(stock, int) else 0
 
 
