@@ -9,14 +9,6 @@ from .general import Mistakes, steps
 from .lesson_00_system import NAMES, SUBSCRIBERS, CancelOrder
 
 
-def orders_in_trouble(run: Run) -> bool:
-    """Whether a fault struck `orders` itself."""
-    return any(
-        getattr(fault, "service", "") == "orders" or getattr(fault, "at", "").startswith("orders.")
-        for fault in run.faults
-    )
-
-
 def questions(run: Run) -> list[Any]:
     """The steps in which a customer asked to cancel an order."""
     return steps(run, "ask", service="client")
@@ -61,8 +53,9 @@ def unheard(run: Run, order: str, what: str) -> list[str]:
 
 
 def wrong_answers(run: Run) -> Mistakes:
+    in_trouble = any(" orders." in str(fault) for fault in run.faults)
     for number, (order, note) in enumerate(answers(run)):
-        if note.endswith("gives up") and not orders_in_trouble(run):
+        if note.endswith("gives up") and not in_trouble:
             yield "a customer is not answered", f"{order}: {note}"
         right = "unknown" if number and order not in on_record(run) else "cancelled"
         _, answered, answer = note.partition(" is told: ")

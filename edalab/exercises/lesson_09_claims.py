@@ -127,13 +127,11 @@ def in_one_share(run: Run) -> Mistakes:
         name, shop, pieces, start = order.order_id, s.service, order.pieces, since[s.envelope.id]
         others = [(o, t, n) for o, (of, t, n) in sold.items() if of == shop and o != name]
         has = at_first[shop] - sum(n for o, _, n in others if o in told)
-        most = has + (
-            -pieces_until(s.time, gone) if shop == "north" else pieces_until(s.time, came)
-        )
-        least = at_first[shop] - sum(n for _, t, n in others if t <= s.time)
-        least += (
-            -pieces_until(s.time, possible) if shop == "north" else pieces_until(start - 1, added)
-        )
+        most, least = has, at_first[shop] - sum(n for _, t, n in others if t <= s.time)
+        if shop == "north":
+            most, least = most - pieces_until(s.time, gone), least - pieces_until(s.time, possible)
+        else:
+            most, least = most + pieces_until(s.time, came), least + pieces_until(start - 1, added)
         what = f"{shop} is asked for {pieces} pieces ({name}) and answers {s.detail}; it has"
         if not s.detail.startswith((SOLD, "refused")):
             yield "no answer at once", f"{shop} is asked for {name} and answers {s.detail}"
@@ -154,13 +152,9 @@ def in_one_share(run: Run) -> Mistakes:
     for name in times:
         if name not in answered and times[name] > 2:
             yield "no answer at once", f"{name} was asked for {times[name]} times in vain"
-    handled = Counter(
-        move.transfer_id for _, move in steps_and_data(run, "handle", shops.MovePieces)
-    )
-    for shop, moved in (
-        ("south", pieces_until(run.end, came)),
-        ("north", -pieces_until(run.end, came)),
-    ):
+    moves = [move.transfer_id for _, move in steps_and_data(run, "handle", shops.MovePieces)]
+    moved_in_all = pieces_until(run.end, came)
+    for shop, moved in ("south", moved_in_all), ("north", -moved_in_all):
         total = sum(pieces for of, _, pieces in sold.values() if of == shop)
         missing = at_first[shop] + moved - total
         what = f"{shop} had {at_first[shop]} pieces, {moved:+} moved, and sold {total} in the end"
@@ -169,7 +163,7 @@ def in_one_share(run: Run) -> Mistakes:
             yield "kept and moved" if shop == "north" else "moved twice", what
         elif missing and again:
             yield "an order that comes again", f"{what}; {again[0]} was asked for twice"
-        elif missing and shop == "north" and any(handled[name] > 1 for name in came):
+        elif missing and shop == "north" and any(moves.count(name) > 1 for name in came):
             yield "moved twice", what
         elif missing:
             yield "lost on the way", what
