@@ -6,6 +6,7 @@ from ..claims.claim import Claim
 from ..errors import Unanswered
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
+from ..trace.spans import Trace
 from .general import Mistakes, dead_letters, slips, steps
 from .lesson_01_system import UserRegistered, WriteLater
 
@@ -30,16 +31,9 @@ def unwritten(run: Run) -> list[tuple[str, str]]:
     """For each user without a letter, why there is none, and the evidence."""
     found = {user for user, _ in letters(run)}
     if may_give_up(run):
-        found.update(step.envelope.data.userId for step in dead(run))
+        letters_kept = steps(run, "dead_letter", service="mail")
+        found.update(step.envelope.data.userId for step in letters_kept)
     return [_why(run, user) for user in registered(run) if user not in found]
-
-
-def dead(run: Run) -> list[Any]:
-    return steps(run, "dead_letter", service="mail")
-
-
-def raised(run: Run) -> list[Any]:
-    return [each for each in run.failures if each.line and not isinstance(each.error, Unanswered)]
 
 
 def may_give_up(run: Run) -> bool:
@@ -98,7 +92,8 @@ def mistakes(run: Run) -> Mistakes:
     yield from slips(run)
     for wrong in (unwritten, wrong_letters, asked_in_vain, announced):
         yield from wrong(run)
-    if not may_give_up(run) or raised(run):
+    raised = [f for f in run.failures if f.line and not isinstance(f.error, Unanswered)]
+    if raised or not may_give_up(run):
         yield from dead_letters(run)
 
 
@@ -115,16 +110,12 @@ def one_letter_later(run: Run) -> Mistakes:
 
 
 def held_up(run: Run) -> Mistakes:
-    begun = {}
-    for step in of_mail(run):
-        message = step.envelope
-        if step.step == "handle":
-            begun[message.id] = step.time
-        elif step.step in ("commit", "ack", "retry", "dead_letter") and message.id in begun:
-            took = (step.time - begun.pop(message.id)) / 1000
+    ended = "commit", "ack", "retry", "dead_letter"
+    for span in Trace.of(run).spans:
+        if span.service == "mail" and span.last and span.ended_by in ended:
+            took = (run.journal[span.last].time - run.journal[span.first].time) / 1000
             if took > HANDLING:
-                what = f"mail was busy with {message.type} {message.id} for {took:g} s"
-                yield "others are held up", what
+                yield "others are held up", f"mail was busy with {span.message} for {took:g} s"
 
 
 def without_a_pause(run: Run) -> Mistakes:

@@ -2,6 +2,7 @@
 
 from ..claims.claim import Claim
 from ..errors import listed
+from ..trace.spans import Trace
 from .general import Mistakes, dead_letters, slips, steps
 from .lesson_05_system import DepositMoney, InventoryReserved, OrderEvent
 
@@ -61,27 +62,18 @@ def wrong_events(run) -> Mistakes:
                 says = f"{step.envelope.type} says {name} {published.get(name)}"
                 yield "speaks of something else", f"{says}; it was {value}"
     told = set()
-    for order, published in _handlings(run):
+    for span in Trace.of(run).spans_of("InventoryReserved"):
+        steps_in_it = [run.journal[n] for n in span.events]
+        published, order = [s for s in steps_in_it if s.step == "publish"], span.envelope.subject
+        subjects = [step.envelope.subject for step in published]
         others = [step.envelope.subject for step in published if step.envelope.id in told]
-        own = any(step.fault or step.envelope.subject == order for step in published)
-        if order and others and not own:
+        if others and order not in subjects and not any(step.fault for step in published):
             what = f"payments handled {order}, and published {listed(others)} again"
             yield "speaks of something else", what
         told.update(step.envelope.id for step in published)
-        n = [step.envelope.subject for step in published].count(order)
+        n = subjects.count(order)
         if n > 1 and not run.faults:
             yield "told twice", f"payments handled {order}, and published {n} events about it"
-
-
-def _handlings(run) -> list[tuple[str, list]]:
-    """For each handling of `payments`, the order and the steps in which it published something."""
-    handlings = []
-    for step in run.journal:
-        if (step.service, step.step) == ("payments", "handle"):
-            handlings.append((step.envelope.subject, []))
-        elif (step.service, step.step) == ("payments", "publish"):
-            handlings[-1][1].append(step)
-    return handlings
 
 
 def wrong_ends(run) -> Mistakes:
