@@ -181,14 +181,6 @@ EXERCISES = [
                 Did you give seconds, or did you give hundredths or thousandths of a second?
                 `work` sleeps for 0.1 s. How would you write a quarter of a second?
                 Divide hundredths by 100, so that 25 of them are 0.25.
-            no value and reason
-                Which two things does the task ask for, and which of them comes first?
-                You write the number without quotes and the letter with them, as in `0.25, "a"`.
-                End your function with a line such as `return 0.25, "a"`.
-            between two steps
-                How many digits does the task ask for after the decimal point?
-                Your number has more than two. Which way does the task tell you to round?
-                `int(seconds * 100) / 100` rounds down to hundredths.
             another reason
                 Does this run agree with your reason?
                 Look at the bars and at the gaps between them. What does Ada wait for, one after the other?

@@ -11,6 +11,10 @@ from .general import by_name, sent, steps
 from .lesson_05_claims import settled, wrong_ends
 
 HINTS = hints_of("""
+raises
+    What does the message say? Is it about too little money, or which value does that line meet?
+    Too little money is an answer and not an error. If a constraint failed, which row did it protect? A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it.
+    Compare money and total before you charge. If there is too little, raise nothing, note that the order is refused, and publish PaymentRefused. Take the money from this customer only, and save an event as `ctx.envelope(outcome)`.
 a dead letter
     What does your function raise in this run, and does another attempt help?
     Each attempt meets the same tables. It is no error if an order is done already, or if an account is empty.
@@ -57,13 +61,6 @@ never released, by itself | paid, and never shipped, by itself
     Look for the note of this very order. If there is none, charge it and publish PaymentCharged, or, if money < event.total, note that and publish PaymentRefused. No other service does that for you.
 """)
 
-
-AT_ONCE = HINTS | hints_of("""
-raises
-    What does the message say? Is it about too little money, or which value does that line meet?
-    Too little money is an answer and not an error. Otherwise print the values that this line uses. If a constraint failed, which row did it protect?
-    Compare money and total before you charge. If there is too little, raise nothing, note that the order is refused, and publish PaymentRefused.
-""")
 IN_THE_OUTBOX = HINTS | hints_of("""
 never released | paid, and never shipped
     Did the event come to payments a second time, and if so, why did payments not publish anything then?
@@ -73,10 +70,6 @@ shipped twice
     By which id does shipping know that it has heard an event before, and which ids did yours have?
     Each time you construct an event and publish it, it gets a new id, so shipping takes it for news. What could you save, so that the second copy has the id of the first?
     Save `ctx.envelope(...)` in outbox, in the same transaction as the charge. If the event comes again, publish the saved envelope, and nothing else.
-raises
-    What does the message say, and which value does that line meet?
-    A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it. If a constraint failed, which row did it protect? Too little money is an answer and not an error.
-    Save `ctx.envelope(outcome)` in outbox. Compare money and total before you charge, publish PaymentRefused if there is too little, and take the money from this customer only.
 """)
 
 
@@ -96,7 +89,7 @@ def redelivery(fault: Fault) -> bool:
 
 NO_SILENCE = f"{THERE} that lets payments publish"
 CRASH = [["crash payments.commit.InventoryReserved #1"]]  # the lesson's crash, tried first
-ONCE = explored(tea.shop_of, settled, AT_ONCE, alone=CRASH, only=(NO_SILENCE, redelivery))
+ONCE = explored(tea.shop_of, settled, HINTS, alone=CRASH, only=(NO_SILENCE, redelivery))
 ANNOUNCED = explored(
     partial(tea.shop_of, late=True), settled, IN_THE_OUTBOX, only=(THERE, at_payments)
 )
@@ -145,7 +138,7 @@ def against(attempts: int, variant: int) -> Refuted:
 
 
 EXERCISES = [
-    Exercise("05.1", "Charge or refuse, once", "event, ctx", ONCE, AT_ONCE, NAMES),
+    Exercise("05.1", "Charge or refuse, once", "event, ctx", ONCE, HINTS, NAMES),
     explained(
         "05.2",
         "Enough attempts",
