@@ -26,14 +26,14 @@ def mixed(things: Iterable, variant: int) -> list:
     return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
 
 
-def sent(*story: Message | float, pause: float = 0.0) -> Callable:
+def sent(*story: Message | float, pause: float = 0.0, wait: bool = True) -> Callable:
     """A workload that sends commands and publishes events, with a pause in seconds after each. A
-    number is a pause, too."""
+    number is a pause, too. `wait` says whether it waits until an event is confirmed."""
 
     async def people(ctx):
         for each in story:
             if isinstance(each, Message):
-                await (ctx.send if isinstance(each, Command) else ctx.publish)(each)
+                await (ctx.send(each) if isinstance(each, Command) else ctx.publish(each, wait))
             if seconds := pause if isinstance(each, Message) else each:
                 await ctx.sleep(seconds)
 

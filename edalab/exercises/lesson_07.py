@@ -8,7 +8,7 @@ from ..practice.explained import Refuted, explained
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_07_system as shop
-from .general import by_name, steps
+from .general import by_name, sent, steps
 from .lesson_07_claims import lost_moves, miscounted, of_products, out_of_order, wrong_prices
 from .lesson_07_system import PriceChanged, StockMoved
 
@@ -99,11 +99,9 @@ def busy(variant: int) -> Run:
     system.service("web", replicas=partitions).on(PriceChanged)(show)
     others = [name for n in range(99) if place(name := f"product-{n}") != place("tea")]
 
-    async def supplier(ctx):
-        for product in ["tea"] * (events * 7 // 10) + others[: events * 3 // 10]:
-            await ctx.publish(PriceChanged(product=product, price=20, version=2), wait=False)
-
-    return simulate(system, supplier)
+    products = ["tea"] * (events * 7 // 10) + others[: events * 3 // 10]
+    story = [PriceChanged(product=product, price=20, version=2) for product in products]
+    return simulate(system, sent(*story, wait=False))
 
 
 def long_enough(seconds: int, variant: int) -> Anomaly | str:

@@ -57,13 +57,9 @@ def played(variant: int, workers: int) -> Run:
     payments.handles(ChargePayment)(charge)
     billing.on(OrderPlaced)(ask)
 
-    async def customers(ctx):
-        for n in range(int(arrivals * lasts)):
-            name = f"order-{n}"
-            await ctx.publish(OrderPlaced(order_id=name, customer=name, total="10"), wait=False)
-            await ctx.sleep(1 / arrivals)
-
-    return simulate(shop, customers)
+    names = [f"order-{n}" for n in range(int(arrivals * lasts))]
+    orders = [OrderPlaced(order_id=name, customer=name, total="10") for name in names]
+    return simulate(shop, sent(*orders, pause=1 / arrivals, wait=False))
 
 
 def in_line(run: Run, seconds: float) -> int:
@@ -152,18 +148,11 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
     payments.handles(ChargePayment)(charge)
     billing.on(OrderPlaced)(bill)
 
-    def day(orders: list[OrderPlaced], begins: float) -> Callable:
-        async def customers(ctx):
-            await ctx.sleep(begins)
-            for each in orders:
-                await ctx.publish(each, wait=False)
-
-        return customers
-
     ordinary = [order("good", variant, n) for n in range(3)] + [order("broke", variant, 3)]
     ordinary += [order("unread", variant, 4 + n, t) for n, t in enumerate(["12,50", *UNREADABLE])]
     both = [[order(kind, variant, n) for n in range(AT_ONCE)] for kind in ("good", "lost")]
-    return shop, [day(ordinary, OUTAGE + 1), *(day(orders, 0) for orders in both)]
+    story = [[OUTAGE + 1, *ordinary], *both]
+    return shop, [sent(*each, wait=False) for each in story]
 
 
 # -- 12.3
