@@ -16,12 +16,9 @@ def four_values(returned: Any, name: str) -> tuple[int, float, float, str]:
     """Three numbers and a letter. Raises ValueError for anything else."""
     if not isinstance(returned, tuple | list) or len(returned) != 4:
         raise ValueError(f"{name} returned {shown(returned)}")
-    numbers = [number_in(value, "a number", (0, 1e6)) for value in returned[:3]]
-    if numbers[0] not in range(1, 1001):
-        raise ValueError(
-            f"there are no {numbers[0]:g} workers; return a whole number from 1 to 1000"
-        )
-    return int(numbers[0]), numbers[1], numbers[2], letter_in(returned[3], LETTERS)
+    workers = int(number_in(returned[0], "a whole number of workers", range(1, 1001)))
+    line, wait = (number_in(value, "a number", (0, 1e6)) for value in returned[1:3])
+    return workers, line, wait, letter_in(returned[3], LETTERS)
 
 
 def calculated(values: tuple[int, float, float, str], variant: int) -> Anomaly | str:
@@ -29,9 +26,8 @@ def calculated(values: tuple[int, float, float, str], variant: int) -> Anomaly |
     arrivals, service, has, lasts = shop.rush(variant).values()
     run, early = shop.played(variant, workers), lasts / 4
     if (end := shop.in_line(run, lasts)) > workers:
-        words = (
-            f"{shop.in_line(run, lasts / 2)} in line in the middle of the rush, {end} at its end"
-        )
+        middle = shop.in_line(run, lasts / 2)
+        words = f"{middle} in line in the middle of the rush, {end} at its end"
         return Anomaly(
             "another number of workers", f"with {workers} workers there are {words}", run
         )
