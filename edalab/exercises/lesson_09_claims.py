@@ -146,9 +146,8 @@ def in_one_share(run: Run) -> Mistakes:
             yield "an order that comes again", f"{name} was sold, and refused when it came again"
         elif pieces <= least and not name.startswith(shops.LAST):
             yield "refused with pieces enough", f"{what} {least}"
-    answered = {
-        o.order_id for s, o in steps_and_data(run, "answer", *sells) if s.detail != TOO_LATE
-    }
+    answers = steps_and_data(run, "answer", *sells)
+    answered = {order.order_id for s, order in answers if s.detail != TOO_LATE}
     for name in times:
         if name not in answered and times[name] > 2:
             yield "no answer at once", f"{name} was asked for {times[name]} times in vain"

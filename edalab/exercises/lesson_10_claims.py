@@ -164,6 +164,7 @@ def _wrong_rollout(
     events = [envelope for envelope in sent if envelope.source == "orders"]
     wrote = {envelope.data.order_id: envelope.data for envelope in events}
     failed = {f.message.data.order_id: f for f in run.failures if f.message and f.message.data}
+    errors = {order_id: str(failure.error) for order_id, failure in failed.items()}
     for order_id, failure in failed.items():
         if failure.handler == "place":
             evidence = f"orders cannot write {order_id}: {failure.error}"
@@ -172,11 +173,7 @@ def _wrong_rollout(
         bills = dict(run.rows(service, "select order_id, cents from bills"))
         for order_id, cents in costs.items():
             if order_id not in bills:
-                why = (
-                    str(failed[order_id].error)
-                    if order_id in failed
-                    else f"{service}: no {order_id}"
-                )
+                why = errors.get(order_id, f"{service}: no {order_id}")
                 written, known = map(int, re.findall(r" version (\d+) with", why)[:2] or (0, 0))
                 name = f"{'an old' if written < known else 'a new'} message is unreadable"
                 readers = [form.__declared__ for name, form in deploys if name == service]

@@ -9,7 +9,7 @@ from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import counted
 from ..trace.faults import NOT_ARRIVED
-from .general import Mistakes, steps, steps_and_data
+from .general import Mistakes, steps_and_data
 from .lesson_11_system import AddLines, LineAdded, RowParked
 
 MOST, ATTEMPTS = 10, 3  # rows in one run of the relay, and publishes of one row
@@ -79,12 +79,9 @@ def wrong_order(run: Run, rows: list[Row], arrived: Arrived) -> Mistakes:
 def _idle(rows: list[Row], arrived: Arrived, tried: dict[tuple[str, int], set[str]]) -> Mistakes:
     """Orders that have a waiting row among the first ten, none of whose rows a run tries."""
     stuck = {row.line[0] for row in rows if row.large}
+    first = {line: sent[0].time for line, sent in arrived.items()}
     for (tick, start), orders in tried.items():
-        waiting = [
-            row
-            for row in rows
-            if row.saved < start and (row.line not in arrived or arrived[row.line][0].time >= start)
-        ]
+        waiting = [row for row in rows if row.saved < start <= first.get(row.line, start)]
         for row in waiting[:MOST]:
             if row.line[0] not in stuck | orders:
                 what = f"row {row.id} of {row.line[0]} was waiting when {tick} began"
@@ -118,10 +115,8 @@ def one_relay(run: Run) -> Mistakes:
             if in_run[tick] == MOST + 1 and not s.fault:
                 yield "too many at once", f"{tick} publishes more than {MOST} rows"
             if again[tick, row] == 2:
-                yield (
-                    "parked too early",
-                    f"{tick} tries row {row.id} twice, and not in the next run",
-                )
+                twice = f"{tick} tries row {row.id} twice, and not in the next run"
+                yield "parked too early", twice
             if tries[row] > ATTEMPTS + len(run.faults) and row.large:
                 times = f"{tries[row]} times, the last time at {s.time / 1000:g} s"
                 yield "never given up", f"row {row.id} was published {times}, and refused"
@@ -175,11 +170,8 @@ def one_leader(run: Run) -> Mistakes:
     rows, arrived = rows_of(run), _arrived(run)
     yield from wrong_order(run, rows, arrived)
     late = SOON + sum(AGAIN for fault in run.faults if isinstance(fault, Fault))
-    failed = [
-        (s.time, s.envelope.data.order_id)
-        for s in steps(run, "publish", LineAdded)
-        if s.fault in ("fail", "unconfirmed")
-    ]
+    published = steps_and_data(run, "publish", LineAdded)
+    failed = [(s.time, e.order_id) for s, e in published if s.fault in ("fail", "unconfirmed")]
     for row in rows:
         sent, what = arrived.get(row.line), f"row {row.id}, saved at {row.saved / 1000:g} s"
         if not sent:
