@@ -6,7 +6,7 @@ from ..practice.explained import Refuted, explained
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_02_system as shop
-from .general import sent, steps
+from .general import by_name, sent, steps
 from .lesson_02_claims import follows
 from .lesson_02_system import AddressChanged, ChangeAddress, ContactChanged, Repeat
 
@@ -187,10 +187,9 @@ MERGE = explored(
     CONTACT_HINTS,
     alone=[FIELDS, [*FIELDS, "crash shipping.handle.ContactChanged #11"]],
 )
-ADDRESS = {"AddressChanged": AddressChanged}
-CONTACT = {"ContactChanged": ContactChanged}
+NAMES = by_name(AddressChanged, ContactChanged)
 EXERCISES = [
     ONE,
-    Exercise("02.2", "A copy that forgets", "event, ctx", KEEP, ADDRESS_HINTS, ADDRESS),
-    Exercise("02.3", "Events that carry one field", "event, ctx", MERGE, CONTACT_HINTS, CONTACT),
+    Exercise("02.2", "A copy that forgets", "event, ctx", KEEP, ADDRESS_HINTS, NAMES),
+    Exercise("02.3", "Events that carry one field", "event, ctx", MERGE, CONTACT_HINTS, NAMES),
 ]

@@ -62,11 +62,15 @@ async def change(command, ctx):
     return kind.model_validate_json(recorded)
 
 
-def shop_of(change_: type[Command], changed: type[Event], copies: str, keep: Callable) -> System:
+def shop_of(
+    keep: Callable, change_: type[Command], changed: type[Event], copies: str, changes: list[tuple]
+) -> tuple[System, Callable]:
+    """A shop in which `shipping` keeps copies, and a workload with the values of each change."""
     shop = System("shop")
     shop.service("customers", schema=OWNED).handles(change_)(change)
     shop.service("shipping", schema=copies).on(changed)(keep)
-    return shop
+    story = [change_(**dict(zip(change_.model_fields, values, strict=True))) for values in changes]
+    return shop, sent(0.1, *story, pause=0.1)
 
 
 def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
@@ -85,9 +89,7 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
         (ohara, f"Oak Street {variant}"),
         ("dan", f"Oak Street {variant}"),
     ]
-    story = [ChangeAddress(customer=who, address=to) for who, to in changes]
-    shop = shop_of(ChangeAddress, AddressChanged, ADDRESSES, keep)
-    return shop, sent(0.1, *story, pause=0.1)
+    return shop_of(keep, ChangeAddress, AddressChanged, ADDRESSES, changes)
 
 
 def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
@@ -105,6 +107,4 @@ def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
         (cleo, "address", f"{variant} O'Connell Street"),
         ("dan", "address", f"Oak Street {variant}"),
     ]
-    shop = shop_of(ChangeContact, ContactChanged, CONTACTS, keep)
-    story = [ChangeContact(customer=who, field=field, value=to) for who, field, to in changes]
-    return shop, sent(0.1, *story, pause=0.1)
+    return shop_of(keep, ChangeContact, ContactChanged, CONTACTS, changes)
