@@ -160,14 +160,7 @@ class OrderPlacedV3(Event, name="OrderPlaced", version=3, topic="orders"):
 
 FORMS = (OrderPlacedV1, OrderPlacedV2, OrderPlacedV3)
 TOTALS = {19.99: 1999, 2.01: 201, 0.1 + 0.2: 30, 20: 2000, -4.35: -435, 1136.1: 113610, 0.0: 0}
-NAMES = [
-    "Ada Lovelace",
-    "Mary Ann Evans",
-    "Cher",
-    "Bob Fox",
-    "Ludwig van Beethoven",
-    "Anna-Lena Ay",
-]
+NAMES = "Ada Lovelace,Mary Ann Evans,Cher,Bob Fox,Ludwig van Beethoven,Anna-Lena Ay".split(",")
 
 
 def stored(variant: int) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
@@ -251,9 +244,7 @@ def rollouts(steps: Steps, variant: int) -> Iterator[tuple[list, int]]:
                 at += ROLLING
             yield plan, int(at / 0.25) + 5
         # If nobody reads, or nothing leaves the outbox, until then, new readers get old messages.
-        still = [
-            pause(name, 0.9, at, replica) for name in ("billing", "mail") for replica in (1, 2)
-        ]
+        still = [pause(name, 0.9, at, n) for name in ("billing", "mail") for n in (1, 2)]
         yield [*plan, *still], int(at / 0.25) + 5
         yield [*plan, cut("orders", 0.9, at)], int(at / 0.25) + 5
 

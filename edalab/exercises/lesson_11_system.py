@@ -93,9 +93,8 @@ def one_order(story: Story) -> Run:
     orders.every(1)(relay)
     shop.service("shipping").on(Placed)(heard)
     steps = {"publish": "publish.Placed", "ack": "ack.Place", "delete": "save.relay"}
-    return simulate(
-        shop, sent(Place(order_id="o1")), faults=[f"crash orders.{steps.get(crash, 'save.Place')}"]
-    )
+    fault = f"crash orders.{steps.get(crash, 'save.Place')}"
+    return simulate(shop, sent(Place(order_id="o1")), faults=[fault])
 
 
 def left_by(run: Run) -> tuple[int, int, int]:
