@@ -114,10 +114,9 @@ def restored(checkpoint: int, variant: int, faults: Sequence = ()) -> Run:
     """A run in which `balances` begins with the backup and a checkpoint, and gets all entries."""
     amounts, kept = entries(variant)
     table = f"""create table balances (account text primary key, balance int);
-                insert into balances values ('ada', {sum(amounts[:kept])});"""
-    checkpoints = f"{bank.CHECKPOINTS} insert into checkpoints values ('balances', {checkpoint});"
-    system = bank.bank_with("balances", project, "")
-    system.service("balances", schema=table + checkpoints)
+                insert into balances values ('ada', {sum(amounts[:kept])});
+                insert into checkpoints values ('balances', {checkpoint});"""
+    system = bank.bank_with("balances", project, table)
     story: list[Command] = [bank.OpenAccount(account="ada", owner="Ada")]
     for amount in amounts[1:]:
         kind = bank.Deposit if amount > 0 else bank.Withdraw
@@ -140,11 +139,8 @@ def goes_on(checkpoint: int, variant: int) -> Anomaly | str:
 
 def _off(run: Run, amounts: list[int]) -> str:
     [(balance,)] = run.rows("balances", "select balance from balances")
-    return (
-        ""
-        if balance == sum(amounts)
-        else f"ada's balance is {balance}; it should be {sum(amounts)}"
-    )
+    should = sum(amounts)
+    return "" if balance == should else f"ada's balance is {balance}; it should be {should}"
 
 
 def against(checkpoint: int, variant: int) -> Refuted:

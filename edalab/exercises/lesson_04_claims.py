@@ -1,7 +1,7 @@
 """The claims of lesson 04's exercises, and, for a broken one, how often each entry was counted."""
 
-from functools import reduce
-from itertools import product
+from itertools import accumulate, product
+from operator import mul
 
 from ..claims.claim import Claim
 from ..store.event_store import EventStore
@@ -17,17 +17,12 @@ def recorded(run) -> dict[str, list[int]]:
     return amounts
 
 
-def after_each(total_and_top: tuple[int, int], amount: int) -> tuple[int, int]:
-    total, top = total_and_top
-    return total + amount, max(top, total + amount)
-
-
 def wrong_rows(run) -> Mistakes:
     """The rows of `peaks` that differ from the sum of the entries, each with one mistake."""
     found = run.rows("peaks", "select account, balance, highest from peaks")
     rows = {account: row for account, *row in found}
     for account, amounts in recorded(run).items():
-        should, row = reduce(after_each, amounts, (0, 0)), rows.pop(account, None)
+        should, row = (sum(amounts), max(accumulate(amounts))), rows.pop(account, None)
         if row is None or tuple(row) != should:
             reason, what = _swapped(run, account) or _why(amounts, row, should)
             has = f"{account}: {_in_words(row)}; should be {_in_words(should)}"
@@ -56,31 +51,19 @@ def _why(amounts: list[int], row: list | None, should: tuple[int, int]) -> tuple
         return "skipped", "only its last entry counts, as if it had overwritten the others"
     if row[0] == sum(map(abs, amounts)) != should[0]:
         return "drift", "a withdrawal is added"
+    amounts = [*filter(None, amounts)]
     counts = product(range(4), repeat=len(amounts))
-    fitting = [times for times in counts if _sum(times, amounts) == row[0]]
-    times = min(fitting, key=lambda times: _wrong(times, amounts), default=None)
-    if times is None:
+    fitting = [times for times in counts if sum(map(mul, times, amounts)) == row[0]]
+    if not fitting:
         return "drift", "no entries come to that"
-    off = [(amount, n) for amount, n in zip(amounts, times, strict=True) if amount and n != 1]
+    times = min(fitting, key=lambda times: sum(abs(n - 1) for n in times))
+    off = [(amount, n) for amount, n in zip(amounts, times, strict=True) if n != 1]
     if not off:
         return "overtaken", "each entry counts once"
     evidence = ", ".join(
         f"{amount} counts {n} times" if n else f"{amount} does not count" for amount, n in off
     )
     return ("skipped" if any(n == 0 for _, n in off) else "applied twice"), evidence
-
-
-def _sum(times: tuple[int, ...], amounts: list[int]) -> int:
-    return sum(n * amount for n, amount in zip(times, amounts, strict=True))
-
-
-def _wrong(times: tuple[int, ...], amounts: list[int]) -> int:
-    return sum(abs(n - 1) for n, amount in zip(times, amounts, strict=True) if amount)
-
-
-def out_of_order(run) -> bool:
-    """Whether `peaks` first handled some entry after a later one."""
-    return (first := positions(run, "handle")) != sorted(first)
 
 
 def positions(run, step: str) -> list[int]:
@@ -98,12 +81,12 @@ def agrees(run) -> Mistakes:
         yield "published", f"{what} at {s.time / 1000:g} s"
     for s in steps(run, "dead_letter", service="peaks"):
         yield "a dead letter", f"peaks gave up: {s.detail}"
-    after = ", ".join(map(str, positions(run, "ask")))
+    after, handled = ", ".join(map(str, positions(run, "ask"))), positions(run, "handle")
     for name, row in wrong_rows(run):
         if name == "skipped":
             if positions(run, "timeout"):
                 yield "unanswered", row
             row += after and f"; peaks asked for the entries after {after}"
-        elif name == "overtaken" and not out_of_order(run):
+        elif name == "overtaken" and handled == sorted(handled):
             name = "drift"
         yield name, row

@@ -84,7 +84,7 @@ def bank_with(name: str, project: Callable, schema: str, partitions=1, max_attem
         accounts.handles(command)(carry_out)
     accounts.every(0.2)(relay)
     accounts.answers(EntriesAfter)(entries_after)
-    reader = bank.service(name, schema=schema + CHECKPOINTS, replicas=partitions)
+    reader = bank.service(name, schema=CHECKPOINTS + schema, replicas=partitions)
     reader.on(EntryRecorded, max_attempts=max_attempts)(project)
     return bank
 
