@@ -160,7 +160,7 @@ class OrderPlacedV3(Event, name="OrderPlaced", version=3, topic="orders"):
 
 FORMS = (OrderPlacedV1, OrderPlacedV2, OrderPlacedV3)
 TOTALS = {19.99: 1999, 2.01: 201, 0.1 + 0.2: 30, 20: 2000, -4.35: -435, 1136.1: 113610, 0.0: 0}
-NAMES = "Ada Lovelace,Mary Ann Evans,Cher,Bob Fox,Ludwig van Beethoven,Anna-Lena Ay".split(",")
+NAMES = "Ada Lovelace", "Mary Ann Evans", "Cher", "Bob Fox", "Ludwig van Beethoven", "Anna-Lena Ay"
 
 
 def stored(variant: int) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
