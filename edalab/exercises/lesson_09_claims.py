@@ -129,9 +129,11 @@ def in_one_share(run: Run) -> Mistakes:
         has = at_first[shop] - sum(n for o, _, n in others if o in told)
         most, least = has, at_first[shop] - sum(n for _, t, n in others if t <= s.time)
         if shop == "north":
-            most, least = most - pieces_until(s.time, gone), least - pieces_until(s.time, possible)
+            most -= pieces_until(s.time, gone)
+            least -= pieces_until(s.time, possible)
         else:
-            most, least = most + pieces_until(s.time, came), least + pieces_until(start - 1, added)
+            most += pieces_until(s.time, came)
+            least += pieces_until(start - 1, added)
         what = f"{shop} is asked for {pieces} pieces ({name}) and answers {s.detail}; it has"
         if not s.detail.startswith((SOLD, "refused")):
             yield "no answer at once", f"{shop} is asked for {name} and answers {s.detail}"
