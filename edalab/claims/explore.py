@@ -17,7 +17,7 @@ from .claim import Claim, claims_of
 from .deploys import Deploys, Placed
 from .exploration import Exploration, Schedule, recorded
 
-_LEAST, _MOST = 16, 256  # schedules for an executor at once
+_CHUNK = 32  # schedules for an executor at once
 _YOUNG = 4_000  # objects: what a run leaves is freed before it has left the processor's caches
 _DEPLOYS_BUDGET = 1_000
 
@@ -158,24 +158,15 @@ def _try_all(
     import cloudpickle  # pickles what a notebook defines by value
 
     packed = cloudpickle.dumps(try_one)
+    chunks = (trials[first : first + _CHUNK] for first in range(0, len(trials), _CHUNK))
     # As bytes, because Dask names a task by its arguments, and would examine each fault for that.
-    chunks = map(pickle.dumps, _chunks(trials))
-    futures = [executor.submit(_try_chunk, packed, chunk, later) for chunk in chunks]
+    futures = [executor.submit(_try_chunk, packed, pickle.dumps(each), later) for each in chunks]
     try:
         for future in futures:
             yield from future.result()
     finally:
         for future in futures:  # an interrupted exploration leaves no work behind
             future.cancel()
-
-
-def _chunks(trials: list) -> Iterator[list]:
-    """The trials in chunks: large ones first, as each chunk has a cost, and small ones last, so that no worker idles."""
-    start = 0
-    while start < len(trials):
-        size = min(max((len(trials) - start) // 8, _LEAST), _MOST)
-        yield trials[start : start + size]
-        start += size
 
 
 # Cached, because each unpickling makes new classes of those pickled by value.
