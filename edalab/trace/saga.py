@@ -101,12 +101,9 @@ class Occurrence:
         """The steps of its key that it compensates. If some have equal data, only those."""
         steps = self.saga.occurrences(self.saga.role(self.type).compensates or "")
         steps = [step for step in steps if of_one_key(step.message, self.message)]
-        mine = vars(self.message.data)
-        equal = []
-        for step in steps:
-            its = vars(step.message.data)
-            if all(mine[name] == its[name] for name in mine if name in its):
-                equal.append(step)
+        mine = vars(self.message.data).items()
+        data = {step: vars(step.message.data) for step in steps}
+        equal = [step for step in steps if all(data[step].get(n, v) == v for n, v in mine)]
         return equal or steps
 
     @cached_property
