@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
@@ -89,7 +90,8 @@ class Service:
 
         A handler may return a message or a list of messages, which are published before the offset is committed. If
         a service has several handlers of one event, one delivery runs all of them, with the options of the first."""
-        return self._handler(Event, event, delivery, max_attempts, commit_every)
+        options = {"max_attempts": max_attempts, "commit_every": commit_every}
+        return self._handler(Event, event, delivery=delivery, **options)
 
     def handles(
         self,
@@ -103,11 +105,11 @@ class Service:
 
         If the command was sent by `ctx.ask`, the return value is the answer. To refuse it, return or raise
         `Refused`. Raises Misuse if the system has another handler of this command."""
-        return self._handler(Command, command, delivery, max_attempts)
+        return self._handler(Command, command, delivery=delivery, max_attempts=max_attempts)
 
     def answers(self, query: type[Query] | None = None) -> Callable:
         """Decorate the one handler of a query. It returns the answer, which must be data that JSON can encode."""
-        return self._handler(Query, query, "at-least-once", 1)
+        return self._handler(Query, query, max_attempts=1)
 
     def dead_letters(self, message: type[Event | Command] | None = None) -> Callable:
         """Decorate the handler of this service's dead letters: the messages of a type that the service gave up.
@@ -125,16 +127,7 @@ class Service:
         if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
             takes = "takes the class of an event or a command"
             raise Misuse(f"{word} {takes}, not {shown(message)}; write @{word}(OrderPlaced)")
-
-        def declare(function: Callable) -> Callable:
-            how = self._inspected(function, 1)
-            name, type_name = function.__name__, f"{message.__wire__}.dlq"
-            handler = Handler(self.name, name, function, type_name, Message, *how, message=message)
-            self.handlers[type_name, name] = handler
-            self.system.revision += 1
-            return function
-
-        return declare
+        return partial(self._declare, Message, f"{message.__wire__}.dlq", message=message)
 
     def every(self, seconds: float | None = None, *, lease: float | None = None) -> Callable:
         """Decorate a tick: a function that takes () or (ctx). One replica runs it every `seconds` (at least 0.001).
@@ -165,12 +158,7 @@ class Service:
         return declare
 
     def _handler(
-        self,
-        kind: type[Message],
-        message: type[Message] | None,
-        delivery: str,
-        max_attempts: int,
-        commit_every: int = 1,
+        self, kind: type[Message], message: type[Message] | None, **options: Any
     ) -> Callable:
         word = f"{self.name}.{_WORD[kind]}"
         if not (isinstance(message, type) and issubclass(message, Message)):
@@ -188,23 +176,23 @@ class Service:
             raise Misuse(
                 f"{word}: {message.__name__} is not {a} {kind.__name__}; use @{self.name}.{right}({message.__name__})"
             )
-        if delivery not in DELIVERIES:
+        if (delivery := options.get("delivery", DELIVERIES[0])) not in DELIVERIES:
             raise Unknown("delivery", delivery, DELIVERIES)
-        check_whole(f"{word}: max_attempts=", max_attempts)
-        check_whole(f"{word}: commit_every=", commit_every)
+        for option in ("max_attempts", "commit_every"):
+            check_whole(f"{word}: {option}=", options.get(option, 1))
+        return partial(self._declare, kind, message.__wire__, message=message, **options)
 
-        def declare(function: Callable) -> Callable:
-            takes, is_async = self._inspected(function, 1)
-            type_name, name = message.__wire__, function.__name__
-            if kind is not Event:
-                self.system.refuse_second_handler(self.name, name, type_name, kind)
-            how = takes, is_async, delivery, max_attempts, message, commit_every
-            handler = Handler(self.name, name, function, type_name, kind, *how)
-            self.handlers[type_name, name] = handler
-            self.system.revision += 1
-            return function
-
-        return declare
+    def _declare(
+        self, kind: type[Message], type_name: str, function: Callable, **options: Any
+    ) -> Callable:
+        """Add a handler. Returns its function, as a decorator does."""
+        how, name = self._inspected(function, 1), function.__name__
+        if kind in (Command, Query):
+            self.system.refuse_second_handler(self.name, name, type_name, kind)
+        handler = Handler(self.name, name, function, type_name, kind, *how, **options)
+        self.handlers[type_name, name] = handler
+        self.system.revision += 1
+        return function
 
     def _inspected(self, function: Callable, needed: int) -> tuple[bool, bool]:
         """Whether a handler takes ctx, and whether it is async. Raises Misuse if it cannot be a handler."""
