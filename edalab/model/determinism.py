@@ -18,10 +18,7 @@ _WAITS = "which waits in real time, not in the run's; use"
 _CLOCK, _DICE = f"{_DIFFERS} ctx.now", f"{_DIFFERS} ctx.random"
 _LOOP = "which needs asyncio's loop, and the lab has its own; use await ctx.sleep(seconds), or one `await` after the other"
 _CLOCKS = ("now", "utcnow", "today")  # of datetime and date
-_LOADS = (
-    *("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"),
-    *("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"),
-)
+_LOADS = "LOAD_GLOBAL LOAD_NAME LOAD_DEREF LOAD_FAST LOAD_FAST_BORROW LOAD_FAST_CHECK".split()
 _SLEEP = f"{_WAITS} await ctx.sleep(seconds)"
 _INSTEAD = {
     time.sleep: _SLEEP,
@@ -78,21 +75,20 @@ def _search(function: Callable, seen: set) -> tuple[str, str] | None:
 def _names_used(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Each global, closure or imported name that the code reads, with its attributes: ("time.sleep", the function)."""
     imported: dict[str, Any] = {}
-    written, found, last_import = None, None, None
+    written = found = module = part = None
     for step in dis.get_instructions(code):
         operation, name = step.opname, step.argval
         if operation == "IMPORT_NAME":
-            last_import = _module(name)
+            module = part = sys.modules.get(name)  # one that is not imported yet stays so
         elif operation == "IMPORT_FROM":
-            imported["\0"] = getattr(last_import, name, None)
-        elif operation.startswith("STORE_") and last_import is not None:
-            imported[name] = imported.pop("\0", last_import)
+            part = getattr(module, name, None)
+        elif operation.startswith("STORE_") and module is not None:
+            imported[name], part = part, module
         elif operation in _LOADS:
             scope = imported if operation.startswith("LOAD_FAST") else {**names, **imported}
-            written, found = (
-                (name, scope[name]) if isinstance(name, str) and name in scope else (None, None)
-            )
+            written = name if isinstance(name, str) and name in scope else None
             if written:
+                found = scope[name]
                 yield written, found
         elif operation in ("LOAD_ATTR", "LOAD_METHOD") and written:
             if isinstance(found, type) and issubclass(found, datetime.date) and name in _CLOCKS:
@@ -100,14 +96,10 @@ def _names_used(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[s
             written, found = f"{written}.{name}", getattr(found, name, None)
             yield written, found
         elif operation not in ("PUSH_NULL", "CACHE", "NOP", "PRECALL", "RESUME"):
-            written, found = None, None
+            written = None
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names_used(constant, names)
-
-
-def _module(name: str) -> Any:
-    return sys.modules.get(name)  # a module that is not imported yet stays so
 
 
 def _instead(written: str, found: Any) -> str | None:
@@ -121,9 +113,8 @@ def _instead(written: str, found: Any) -> str | None:
         if home == "secrets" or home.startswith("numpy.random"):
             return _DICE
         exception = isinstance(found, type) and issubclass(found, BaseException)
-        if (
-            home.split(".")[0] in ("asyncio", "_asyncio") and not exception
-        ):  # compared by name, because importing asyncio takes a tenth of our import time
+        # Compared by name, because importing asyncio takes a tenth of our import time.
+        if home.split(".")[0] in ("asyncio", "_asyncio") and not exception:
             return _SLEEP if getattr(found, "__name__", "") == "sleep" else _LOOP
     try:
         return _INSTEAD.get(found)
