@@ -77,7 +77,7 @@ class Envelope:
         version) or the declared classes, or else the current class, which upcasts them. Raises InvalidMessage if the
         class cannot read the data, another ValueError for any other text, and KeyError for an unknown type."""
         stored: Any = from_json(text, allow_inf_nan=False)
-        if not isinstance(stored, dict) or {*stored, "version"} != {*_FIELDS, "version"}:
+        if not isinstance(stored, dict) or {*stored, "version"} != _STORED:
             raise ValueError("not a stored envelope")
         name, version, data = stored["type"], stored.pop("version", 1), stored["data"]
         of_version = types.get((name, version)) or class_of(name, version)
@@ -93,10 +93,8 @@ class Envelope:
     @classmethod
     def is_stored(cls, text: str) -> bool:
         """Whether a text has the form that `stored` writes."""
-        if not text.startswith('{"id": '):
-            return False
         try:
-            return {*json.loads(text), "version"} == {*_FIELDS, "version"}
+            return text.startswith('{"id": ') and {*json.loads(text), "version"} == _STORED
         except ValueError:
             return False
 
@@ -108,6 +106,7 @@ class Envelope:
 
 
 _FIELDS = [field.name for field in fields(Envelope)]
+_STORED = {*_FIELDS, "version"}
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -134,9 +133,7 @@ class DeadLetter(Delivery):
 
     def copied(self, attempt: int | None = None, read: Message | None = None) -> Delivery:
         seen = self.died.copied(attempt, read)
-        return replace(
-            self, **{field.name: getattr(seen, field.name) for field in fields(Delivery)}
-        )
+        return replace(self, **{one.name: getattr(seen, one.name) for one in fields(Delivery)})
 
 
 def _attribute(text: str | None) -> str | None:
@@ -146,8 +143,5 @@ def _attribute(text: str | None) -> str | None:
 
 def timestamp(milliseconds: int) -> str:
     """A virtual time in RFC 3339 format, as CloudEvents requires."""
-    return (
-        (EPOCH + timedelta(milliseconds=milliseconds))
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    time = EPOCH + timedelta(milliseconds=milliseconds)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
