@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,13 +181,11 @@ class System:
             return self.services[name]
         _check_options("service", name, given)
         if waiting is not None and workers is None:
-            raise Misuse(
-                f"service {name!r}: waiting= needs workers=, since without a limit nobody waits; write workers=4"
-            )
+            why = "since without a limit nobody waits; write workers=4"
+            raise Misuse(f"service {name!r}: waiting= needs workers=, {why}")
         if _name("service", name) == "client":
-            raise Misuse(
-                "the service 'client' is the outside world, played by the workload; choose another name"
-            )
+            what = "the service 'client' is the outside world, played by the workload"
+            raise Misuse(f"{what}; choose another name")
         _try_schema(name, schema)
         service = self.services.setdefault(name, Service(self, name))
         if starts_at not in (None, *STARTS):
@@ -272,9 +271,8 @@ class System:
 
 def _name(kind: str, name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Misuse(
-            f"a {kind}'s name is one word of a-z, 0-9, - and _ that begins with a letter, not {shown(name)}"
-        )
+        takes = "one word of a-z, 0-9, - and _ that begins with a letter"
+        raise Misuse(f"a {kind}'s name is {takes}, not {shown(name)}")
     return name
 
 
@@ -294,14 +292,9 @@ def _check_options(kind: str, name: object, given: dict[str, Any]) -> None:
 
 
 def _try_schema(service: str, schema: str | None) -> None:
-    if not schema:
-        return
-    trial = sqlite3.connect(":memory:")
     try:
-        trial.executescript(schema)
+        with closing(sqlite3.connect(":memory:")) as trial:
+            trial.executescript(schema or "")
     except (sqlite3.Error, sqlite3.Warning, TypeError, ValueError) as error:
-        raise Misuse(
-            f"SQLite cannot run the schema of {service} ({error}): {shown(schema)}"
-        ) from None
-    finally:
-        trial.close()
+        what = f"SQLite cannot run the schema of {service}"
+        raise Misuse(f"{what} ({error}): {shown(schema)}") from None

@@ -36,19 +36,17 @@ def clash(written: type[Message], known: type[Message], who: str) -> str:
     if version != known.__declared__.version:
         return ""
     there, here = fields_of(known), fields_of(written)
-    if not differ(written, known):
-        text = (
+    again = not differ(written, known)
+    if fits(known, written) if again else there.items() <= here.items():
+        return ""
+    if again:
+        return (
             f"the class {written.__name__} was declared again: {who} expects one with the fields {_typed(there)}, and "
             f"gets one with {_typed(here)}; run the cell of {who} again, and those that make one"
         )
-        return "" if fits(known, written) else text
     return (
-        ""
-        if there.items() <= here.items()
-        else (
-            f"version {version} of {written.__wire__} has the fields {_typed(here)} in {written.__name__}, and {_typed(there)} "
-            f"in {known.__name__}, as which {who} reads it; give one of them another version="
-        )
+        f"version {version} of {written.__wire__} has the fields {_typed(here)} in {written.__name__}, and {_typed(there)} "
+        f"in {known.__name__}, as which {who} reads it; give one of them another version="
     )
 
 
