@@ -45,15 +45,10 @@ class SagaStory:
         run = self.trace.run
         time = run.end if time is None else min(time, run.end)
         if time not in self._moments:
-            saga = self.saga if time == run.end else self._until(time)
+            recorded = [n for n in self.saga.numbers if self.trace.journal[n].time <= time]
+            saga = Saga(Trace.of(until(run, time)), recorded)
             self._moments[time] = SagaMoment(saga, self.steps)
         return self._moments[time]
-
-    def _until(self, time: int) -> Saga:
-        """The saga as it was recorded up to a moment (ms)."""
-        sent = self.saga.numbers
-        recorded = [number for number in sent if self.trace.journal[number].time <= time]
-        return Saga(Trace.of(until(self.trace.run, time)), recorded)
 
     @cached_property
     def title(self) -> str:
