@@ -32,8 +32,6 @@ def find_lost(trace: Trace, name: str) -> Found:
         for group in groups:
             if any((service, id) in done for service in group):
                 continue
-            if _joined_later(trace, group, number):
-                continue
             fact = trace.logical_id[id]  # its producer may have run twice
             if any(s in group and trace.logical_id.get(other) == fact for s, other in done):
                 continue
@@ -59,6 +57,8 @@ def _joined_later(trace: Trace, services: list[str], number: int) -> bool:
 
 
 def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list[int]] | None:
+    if _joined_later(trace, services, number):
+        return None
     envelope = trace.envelope(number)
     for name in (*services, envelope.source):  # a queue records its losses at the sender
         if end := trace.given_up.get((name, envelope.id)):
@@ -227,11 +227,8 @@ def _envelopes_in(parameters: object) -> Iterator[Envelope]:
 
 def _as_stored(trace: Trace, name: str, published: dict[str, int]) -> list[str]:
     """The ids in the order in which the broker stored them. Within each key, this order is exact."""
-    log = (
-        trace.run._world.channels.get(trace.envelope(min(published.values())).topic)
-        if published
-        else None
-    )
+    topic = next((trace.envelope(number).topic for number in published.values()), "")
+    log = trace.run._world.channels.get(topic)
     if not isinstance(log, Log) or any(fault.do == "repartition" for fault in trace.run.faults):
         return list(published)
     ids = [e.id for records in log.partitions for e in records if e.type == name]

@@ -68,28 +68,17 @@ class ObservedRun:
         nothing = "" if self._run._record else "nothing happened"
         if self._steps:
             return nothing
-        empty = []
-        for service, table in self._tables:
-            database = self._run._node(service).database
-            if database.saves and table in database.inserted:  # it has a row, or once had one
-                return ""
-            has_a_row = _has_a_row(database, table)
-            if has_a_row:
-                return ""
-            if has_a_row is not None:
-                empty.append((service, table))
-        if self._past and not empty:
-            return nothing
-        if any(self._began_with_a_row(*table) for table in empty):
+        read = [(self._run._node(service).database, table) for service, table in self._tables]
+        if any(database.saves and table in database.inserted for database, table in read):
+            return ""  # a table has a row, or once had one
+        # Without the names of views, and those within a statement.
+        tables = [(database, table) for database, table in read if table in database.tables()]
+        if any(database.rows_of(table, 1) for database, table in tables):
             return ""
-        named = ", ".join(f"{service}.{table}" for service, table in empty)
-        return f"{named} never had a row" if empty else "it read no table and no step of the run"
-
-    def _began_with_a_row(self, service: str, table: str) -> bool:
-        """Whether a table that is empty at the end had a row from the schema."""
-        return bool(_has_a_row(Database(service, self._run._node(service).schema), table))
-
-
-def _has_a_row(database: Database, table: str) -> bool | None:
-    """Whether a table has a row; None if the name is not a table's, but a view's or one within the statement."""
-    return bool(database.rows_of(table, 1)) if table in database.tables() else None
+        at_first = [(Database(one.service, one.schema), table) for one, table in tables]
+        if any(table in one.tables() and one.rows_of(table, 1) for one, table in at_first):
+            return ""
+        if self._past and not tables:
+            return nothing
+        named = ", ".join(f"{database.service}.{table}" for database, table in tables)
+        return f"{named} never had a row" if tables else "it read no table and no step of the run"
