@@ -22,15 +22,13 @@ class Deploys:
     def __init__(self, given: Iterable[Deploy], system: System):
         self.given, self.choices = _checked(given, system), 0
         numbers = range(len(self.given))
-        pairs = [(one, two) for two in numbers for one in range(two) if self._same(one, two)]
+        services = [one.service for one in self.given]
+        pairs = [(a, b) for b in numbers for a in range(b) if services[a] == services[b]]
         self.orders = [
             order
             for order in permutations(numbers)
-            if all(order.index(one) < order.index(two) for one, two in pairs)
+            if all(order.index(a) < order.index(b) for a, b in pairs)
         ]
-
-    def _same(self, one: int, two: int) -> bool:
-        return self.given[one].service == self.given[two].service
 
     def plans(self, run: Run) -> Iterator[Placed]:
         """Every choice of moments for every order. A moment is a time at which a deployed service does something in

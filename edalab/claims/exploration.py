@@ -62,8 +62,8 @@ class Exploration:
     claims: list[Claim]
     faults: int
     seeds: tuple[int, ...]
-    left_out: tuple[str, ...] = ()
-    deploys: Deploys | None = None
+    left_out: tuple[str, ...]
+    deploys: Deploys
     schedules: list[Schedule] = field(default_factory=list)
     to_try: list[int] = field(default_factory=list)  # how many schedules have 1, 2, … faults
     interrupted: bool = False
@@ -101,10 +101,8 @@ class Exploration:
             rows = []
             for order, tried in by_order.items():
                 broken = [one for one in tried if one.outcomes[number] == "broken"]
-                outcome, smallest = _worst(tried, number), next(iter(broken), None)
-                rows.append(
-                    Order(order, claim.sentence, outcome, len(broken), len(tried), smallest)
-                )
+                of_claim = claim.sentence, _worst(tried, number), len(broken), len(tried)
+                rows.append(Order(order, *of_claim, next(iter(broken), None)))
             found += sorted(rows, key=lambda row: row.broken)
         return found
 
@@ -116,7 +114,7 @@ class Exploration:
     @property
     def coverage(self) -> str:
         """What was tried and what was not, in words."""
-        parts = [] if self.deploys is None else [self._orders_tried(self.deploys)]
+        parts = [self._orders_tried(self.deploys)] if self.deploys.given else []
         for number, there_are in enumerate(self.to_try, 1):
             tried = sum(len(schedule.faults) == number for schedule in self.schedules)
             sets = f"set of {number} faults", f"sets of {number} faults"
@@ -167,9 +165,7 @@ class Exploration:
             smallest = ", ".join(map(str, self.endless[0].plan))
             parts.append(f"{len(self.endless):,} did not end, smallest: {smallest}")
         tried = counted(sum(bool(one.plan) for one in self.schedules), "schedule")
-        what = " and ".join(
-            ["deploys"] * (self.deploys is not None) + ["faults"] * bool(self.faults)
-        )
+        what = " and ".join(["deploys"] * bool(self.deploys.given) + ["faults"] * bool(self.faults))
         tried += f" of {what or 'faults'} in {self.system.name} ({self.coverage})"
         return f"<{tried}:\n  " + "\n  ".join(parts) + ">"
 
@@ -177,15 +173,11 @@ class Exploration:
 def _worst(schedules: list[Schedule], number: int) -> str:
     """The worst outcome of a claim, by its number, in several schedules."""
     outcomes = {schedule.outcomes[number] for schedule in schedules}
-    ranked = ("broken", "holds")
-    return next((outcome for outcome in ranked if outcome in outcomes), "not exercised")
+    return next((one for one in ("broken", "holds") if one in outcomes), "not exercised")
 
 
 def recorded(
-    system: System,
-    workload: Callable,
-    seed: int,
-    faults: tuple[AnyFault, ...],
+    system: System, workload: Callable, seed: int, faults: tuple[AnyFault, ...]
 ) -> tuple[Run, str]:
     """Simulate one run. Returns it, and the reason why it did not end (or "")."""
     try:

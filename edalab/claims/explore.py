@@ -13,14 +13,14 @@ from ..model.numbers import check_whole
 from ..sim import Deploy, Fault, enumerate_faults, quiet
 from ..sim.simulate import check_system_and_workload, garbage_seldom
 from ..stuck import watched
-from .claim import Claim, claims_of
+from .claim import Claim, Verdict, claims_of
 from .deploys import Deploys, Placed
 from .exploration import Exploration, Schedule, recorded
 
 _CHUNK = 32  # schedules for an executor at once
 _YOUNG = 4_000  # objects: what a run leaves is freed before it has left the processor's caches
 _DEPLOYS_BUDGET = 1_000
-
+_UNJUDGED = Verdict("", "not exercised", None, "")
 
 Trial = tuple[tuple[Fault, ...], int, Placed]  # faults, seed, the deploys with their times
 Tried = tuple[Schedule, list[Fault]]  # a schedule, and the faults that could strike next
@@ -61,24 +61,22 @@ def explore(
     seeds = tuple(seeds) if isinstance(seeds, Iterable) else seeds
     check_system_and_workload(system, workload)
     rollout = Deploys(deploys, system)
-    if rollout.given:
-        faults = 0 if faults is None else faults
-        budget = _DEPLOYS_BUDGET if budget is None else budget
-    faults = 1 if faults is None else faults
+    if faults is None:
+        faults = 0 if rollout.given else 1
+    if budget is None and rollout.given:
+        budget = _DEPLOYS_BUDGET
     _check(claims, faults, seeds, budget, executor)
     left_out = _services(leave_out, system)
-    planned = rollout if rollout.given else None
-    result = Exploration(system.frozen(), workload, claims, faults, seeds, left_out, planned)
+    result = Exploration(system.frozen(), workload, claims, faults, seeds, left_out, rollout)
     try_one = partial(_try_one, result.system, workload, claims, left_out, rollout)
-    level: list[tuple[Tried, Placed]] = []
+    with_one_more: list[Trial] = []
 
     def try_all(trials: list[Trial], later: bool) -> None:
-        nonlocal level
         tried = _bar(_try_all(try_one, trials, later, executor), len(trials), progress)
         for (schedule, after), (*_, placed) in zip(tried, trials, strict=True):
-            schedule = schedule._replace(deploys=rollout.at(placed))
-            result.schedules.append(schedule)
-            level.append(((schedule, after), placed))
+            result.schedules.append(schedule._replace(deploys=rollout.at(placed)))
+            more = (((*schedule.faults, fault), schedule.seed, placed) for fault in after)
+            with_one_more.extend(more)
 
     try:
         # Set once, so that each run needs no timer and no garbage collection of its own.
@@ -97,16 +95,12 @@ def explore(
                 some = islice((((), seed, one) for seed, one in each if one), most)
                 try_all([*some], faults > 0)
             for number in range(1, faults + 1):
-                trials: list[Trial] = [
-                    ((*schedule.faults, fault), schedule.seed, placed)
-                    for (schedule, later), placed in level
-                    for fault in later
-                ]
+                trials = [*with_one_more]
+                with_one_more.clear()
                 result.to_try.append(len(trials))
                 left = None if budget is None else budget + len(seeds) - len(result.schedules)
-                level = []
                 try_all(trials[:left], number < faults)
-                if len(level) < len(trials):
+                if left is not None and left < len(trials):
                     break
     except KeyboardInterrupt:
         result.interrupted = True
@@ -135,11 +129,9 @@ def _try_one(
         if plan:
             misuse.args = (f"{misuse} (under faults={list(plan)})",)
         raise
-    judged = [claim.check(run) if claim.endless or not endless else None for claim in claims]
-    outcomes = tuple(
-        verdict.outcome if verdict is not None else "not exercised" for verdict in judged
-    )
-    anomalies = tuple(verdict.anomalies if verdict is not None else () for verdict in judged)
+    judged = [claim.check(run) if claim.endless or not endless else _UNJUDGED for claim in claims]
+    outcomes = tuple(verdict.outcome for verdict in judged)
+    anomalies = tuple(verdict.anomalies for verdict in judged)
     after = faults[-1] if faults else None
     next_faults = enumerate_faults(run, after) if later and not endless else []
     if left_out:
