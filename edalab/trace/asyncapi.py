@@ -78,11 +78,10 @@ def _message(system: System, cls: type[Message]) -> dict[str, Any]:
         raise Misuse(f"{name} has no JSON Schema: {error.message}") from None
     if declared.reads == "tolerant":
         payload.pop("additionalProperties", None)
+    kind = next(kind for kind in (Event, Command, Query) if issubclass(cls, kind))
     return {
         "name": name,
-        "tags": [
-            {"name": k.__name__.lower()} for k in (Event, Command, Query) if issubclass(cls, k)
-        ],
+        "tags": [{"name": kind.__name__.lower()}],
         "headers": {"type": "object", "properties": headers},
         "correlationId": {"location": "$message.header#/correlationid"},
         "payload": payload,

@@ -78,13 +78,12 @@ class Flights:
 
     def _sent_again(self, step: Step) -> list[int]:
         """The time at which an unconfirmed message was sent again, unless an outage of its sender prevented it."""
-        due, outages = step.time + DUPLICATE, self._traffic.outages.values()
-        before = [
-            one
-            for one in outages
-            if one.service == step.service and one.start <= due and not one.sender
-        ]
-        return [] if any(one.end is None or one.end >= step.time for one in before) else [due]
+        due = step.time + DUPLICATE
+        for one in self._traffic.outages.values():
+            between = one.start <= due and (one.end is None or one.end >= step.time)
+            if between and one.service == step.service and not one.sender:
+                return []
+        return [due]
 
     def _ways(self, trace: Trace) -> Iterator[Flight]:
         """The flights of deliveries, questions and answers. A delayed delivery ends when the handling
@@ -119,7 +118,6 @@ class Flights:
                 struck = kind == "reply" and arrived and self._journal[arrived].fault
                 asker, answerer = self._journal[transfer.sent].service, message.topic
                 way = (asker, answerer) if kind == "ask" else (answerer, asker)
-                yield Flight(
-                    time, end, kind, *way, message, stopped=bool(arrived is None or struck)
-                )
+                stopped = bool(arrived is None or struck)
+                yield Flight(time, end, kind, *way, message, stopped=stopped)
         yield from late.values()

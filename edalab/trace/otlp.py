@@ -66,8 +66,7 @@ class _Export:
                 self._fail(self._add(number, kind, INTERNAL, last), kind, step.detail or "")
             else:
                 self._happen(number, step)
-        crashed = [span for span in self.trace.spans if span.ended_by == "crash"]
-        crashes = {span: span.last for span in crashed if span.last is not None}
+        crashes = {s: s.last for s in self.trace.spans if s.last and s.ended_by == "crash"}
         for number in traffic.outages:  # a crash at the last step ends a span as well
             if number in traffic.span_of:
                 crashes.setdefault(traffic.span_of[number], number)
@@ -132,16 +131,14 @@ class _Export:
             self._event(span, number, step.step)
         elif transfer is not None and transfer.question:
             asked = self.spans[transfer.sent]
-            if (
-                step.step in ("lost", "timeout", "waiting", "busy")
-                and self._time(number) <= asked["endTimeUnixNano"]
-            ):
+            in_time = self._time(number) <= asked["endTimeUnixNano"]
+            if in_time and step.step in ("lost", "timeout", "waiting", "busy"):
                 self._event(asked, number, step.step)
         elif step.step == "takeover" or (step.envelope and (step.fault or step.step != "deliver")):
-            received = step.step == "deliver"
-            kind = "receive" if received else "settle"
-            operation = "receive" if received else step.step
-            span = self._add(number, operation, CONSUMER if received else INTERNAL, number, kind)
+            how = step.step, INTERNAL, number, "settle"
+            if step.step == "deliver":
+                how = "receive", CONSUMER, number, "receive"
+            span = self._add(number, *how)
             if transfer is not None:
                 self._link(span, transfer.sent)
             if step.fault in NOT_ARRIVED:

@@ -18,12 +18,8 @@ _NO_ROLE = Declared()
 def saga_types(trace: Trace) -> set[str]:
     """The message types that declare a role in sagas, and the types that these roles name."""
     roles = trace.system.saga_roles or {}
-    return {
-        name
-        for key, role in roles.items()
-        for name in (key, role.compensates, role.refuses)
-        if name
-    }
+    named = {name for role in roles.values() for name in (role.compensates, role.refuses) if name}
+    return named | roles.keys()
 
 
 class Occurrence:
