@@ -11,17 +11,8 @@ from ..model.numbers import check_whole
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..trace.spans import Trace
-from . import sagas
+from . import delivery, gaps, sagas
 from .claim import Claim
-from .delivery import (
-    find_dead_letters,
-    find_duplicate_effects,
-    find_endless_retries,
-    find_lost,
-    find_out_of_order,
-    find_published_late,
-)
-from .gaps import find_dual_write_gaps, find_stale_reads
 
 
 class Evidence:
@@ -68,7 +59,7 @@ def no_event_lost(message: type[Message]) -> Claim:
     An event is lost if the broker loses it, if it is dead-lettered or given up, or if a crash interrupts its
     handling under at-most-once delivery."""
     name = _named("no_event_lost", message, (Event, Command))
-    return BuiltinClaim(f"no {name} is lost", find_lost, name)
+    return BuiltinClaim(f"no {name} is lost", delivery.find_lost, name)
 
 
 def nothing_dead_lettered(message: type[Message]) -> Claim:
@@ -77,7 +68,7 @@ def nothing_dead_lettered(message: type[Message]) -> Claim:
 
         run.check(claims.nothing_dead_lettered(OrderPlaced))"""
     name = _named("nothing_dead_lettered", message, (Event, Command))
-    return BuiltinClaim(f"no {name} is left in the dead letters", find_dead_letters, name)
+    return BuiltinClaim(f"no {name} is left in the dead letters", delivery.find_dead_letters, name)
 
 
 def handled_once(message: type[Message]) -> Claim:
@@ -93,7 +84,7 @@ def handled_once(message: type[Message]) -> Claim:
     second one, and breaks the claim."""
     name = _named("handled_once", message, (Event, Command))
     sentence = f"each {name} is handled once"
-    return BuiltinClaim(sentence, find_duplicate_effects, name)
+    return BuiltinClaim(sentence, delivery.find_duplicate_effects, name)
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
@@ -104,7 +95,7 @@ def in_order_per_key(event: type[Event]) -> Claim:
     An effect is a transaction that changes something, or a message. An event that a handler ignores has no effect."""
     name = _named("in_order_per_key", event, (Event, Command), key=True)
     sentence = f"{name} of one {event.__declared__.key} take effect in the order published"
-    return BuiltinClaim(sentence, find_out_of_order, name)
+    return BuiltinClaim(sentence, delivery.find_out_of_order, name)
 
 
 def published_in_order(event: type[Event]) -> Claim:
@@ -117,10 +108,9 @@ def published_in_order(event: type[Event]) -> Claim:
 
     Only the first publish of an event counts. `handled_once` and `in_order_per_key` judge repeated ones."""
     name = _named("published_in_order", event, (Event,), key=True)
-    sentence = (
-        f"{name} of one {event.__declared__.key} are published in the order in which they were made"
-    )
-    return BuiltinClaim(sentence, find_published_late, name)
+    of_key = f"{name} of one {event.__declared__.key}"
+    sentence = f"{of_key} are published in the order in which they were made"
+    return BuiltinClaim(sentence, delivery.find_published_late, name)
 
 
 def no_stale_read(query: type[Query]) -> Claim:
@@ -132,7 +122,7 @@ def no_stale_read(query: type[Query]) -> Claim:
     key, but not since the event."""
     name = _named("no_stale_read", query, (Query,), key=True)
     sentence = f"no answer to {name} is older than an event published before the question"
-    return BuiltinClaim(sentence, find_stale_reads, name)
+    return BuiltinClaim(sentence, gaps.find_stale_reads, name)
 
 
 def no_dual_write_gap(service: str | Service) -> Claim:
@@ -146,7 +136,7 @@ def no_dual_write_gap(service: str | Service) -> Claim:
         what = "takes the name of a service, such as 'orders'"
         raise Misuse(f"no_dual_write_gap {what}, not {shown(service)}")
     sentence = f"{name} neither saves without publishing nor publishes without saving"
-    return BuiltinClaim(sentence, find_dual_write_gaps, name)
+    return BuiltinClaim(sentence, gaps.find_dual_write_gaps, name)
 
 
 def saga_settled(begins: type[Message] | None = None) -> Claim:
@@ -199,10 +189,8 @@ def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
     returns the actual and the expected value of each: {"pens": (free + reserved + shipped, 10), "money": (charged,
     price * shipped)}. Other values are not judged. `saga_map` takes the same function as `ledger=`."""
     if not callable(ledger):
-        what = "def ledger(run): return {'pens': (free + sold, 10)}"
-        raise Misuse(
-            f"ledger_balanced takes a function of the run, not {shown(ledger)}; write {what}"
-        )
+        what = f"ledger_balanced takes a function of the run, not {shown(ledger)}"
+        raise Misuse(f"{what}; write def ledger(run): return {{'pens': (free + sold, 10)}}")
     named = getattr(ledger, "__name__", "the ledger")
     return Claim(f"{named} is balanced")(partial(_imbalances, ledger))
 
@@ -280,7 +268,7 @@ def no_poison_loop(attempts: int = 10) -> Claim:
     """The claim that no service handles a message more than `attempts` times, and none keeps the run from ending."""
     check_whole("no_poison_loop: attempts=", attempts)
     sentence = f"no message is tried more than {attempts} times or goes round for ever"
-    return BuiltinClaim(sentence, find_endless_retries, attempts, endless=True)
+    return BuiltinClaim(sentence, delivery.find_endless_retries, attempts, endless=True)
 
 
 def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool = False) -> str:
