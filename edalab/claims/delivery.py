@@ -86,15 +86,13 @@ def find_dead_letters(trace: Trace, name: str) -> Found:
     """The dead letters of a type that were neither handled nor redriven."""
     if not trace.published(name):
         return f"no {name} was published"
-    return [
-        (
-            f"{name} {letter.died.id} was dead-lettered by {letter.source} {trace.when(letter.number)} "
-            f"({shortened(letter.reason, 60)}) and waits in {letter.topic}",
-            [letter.number],
-        )
-        for letter in trace.run._world.dead_letters.letters
-        if letter.died.type == name and letter.state == "waiting"
-    ]
+    found = []
+    for letter in trace.run._world.dead_letters.letters:
+        if letter.died.type == name and letter.state == "waiting":
+            did = f"was dead-lettered by {letter.source} {trace.when(letter.number)}"
+            why = f"({shortened(letter.reason, 60)}) and waits in {letter.topic}"
+            found.append((f"{name} {letter.died.id} {did} {why}", [letter.number]))
+    return found
 
 
 def find_duplicate_effects(trace: Trace, name: str) -> Found:

@@ -23,10 +23,9 @@ def find_dual_write_gaps(trace: Trace, service: str) -> Found:
         if kind == "publish" and not _published_later(trace, span, number, name):
             saved = next((save for save in span.saves if trace.changed(save)), None)
             if saved is not None:
-                what = (
-                    f"saved for {span.message} {trace.when(saved)}, and never published the {name}"
-                )
-                found.append((f"{service} {what}", [saved, number]))
+                what = f"saved for {span.message} {trace.when(saved)}"
+                sentence = f"{service} {what}, and never published the {name}"
+                found.append((sentence, [saved, number]))
         fact = trace.fact(span.envelope)
         if kind == "save" and not any(s.saves for s in here if trace.fact(s.envelope) == fact):
             sent = trace.envelope(span.sent[0])
