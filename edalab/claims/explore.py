@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice, zip_longest
 from typing import Any
@@ -68,7 +69,8 @@ def explore(
     _check(claims, faults, seeds, budget, executor)
     left_out = _services(leave_out, system)
     result = Exploration(system.frozen(), workload, claims, faults, seeds, left_out, rollout)
-    try_one = partial(_try_one, result.system, workload, claims, left_out, rollout)
+    # Without the schedules that have been tried, because an executor pickles it.
+    try_one = partial(_try_one, replace(result, schedules=[], to_try=[]))
     with_one_more: list[Trial] = []
 
     def try_all(trials: list[Trial], later: bool) -> None:
@@ -110,32 +112,22 @@ def explore(
     return result
 
 
-def _try_one(
-    system: System,
-    workload: Callable,
-    claims: list[Claim],
-    left_out: tuple[str, ...],
-    deploys: Deploys,
-    faults: tuple,
-    seed: int,
-    placed: Placed,
-    later: bool,
-) -> Tried:
+def _try_one(asked: Exploration, faults: tuple, seed: int, placed: Placed, later: bool) -> Tried:
     """Run one schedule. Returns it, without its deploys, and the faults that could strike next if `later`."""
-    plan = *deploys.at(placed), *faults
+    plan = *asked.deploys.at(placed), *faults
     try:
-        run, endless = recorded(system, workload, seed, plan)
+        run, endless = recorded(asked.system, asked.workload, seed, plan)
     except Misuse as misuse:
         if plan:
             misuse.args = (f"{misuse} (under faults={list(plan)})",)
         raise
-    judged = [claim.check(run) if claim.endless or not endless else _UNJUDGED for claim in claims]
+    judged = [c.check(run) if c.endless or not endless else _UNJUDGED for c in asked.claims]
     outcomes = tuple(verdict.outcome for verdict in judged)
     anomalies = tuple(verdict.anomalies for verdict in judged)
     after = faults[-1] if faults else None
     next_faults = enumerate_faults(run, after) if later and not endless else []
-    if left_out:
-        next_faults = [fault for fault in next_faults if fault.point[0] not in left_out]
+    if asked.left_out:
+        next_faults = [fault for fault in next_faults if fault.point[0] not in asked.left_out]
     return Schedule(faults, seed, outcomes, endless, anomalies), next_faults
 
 
