@@ -121,22 +121,19 @@ def find_repeated(saga: Saga) -> Findings | None:
         return None
     if sum(len(compensation.saved) for compensation in saga.compensations) < 2:
         return []
-    of_step: dict[Occurrence, list[Occurrence]] = {}
-    for compensation in saga.compensations:
-        # A compensation without a step is counted by itself.
-        for step in compensation.compensates or [compensation]:
-            of_step.setdefault(step, []).append(compensation)
+    # A compensation without a step is counted by itself.
+    steps = dict.fromkeys(step for one in saga.compensations for step in one.compensates or [one])
     found, reported = [], set()
-    for step, compensations in of_step.items():
+    for step in steps:
         # Of each type, the one that took effect most often: two with different data are separate.
         most: dict[str, Occurrence] = {}
-        for one in compensations:
+        for one in step.compensations or [step]:
             most[one.type] = max(most.get(one.type, one), one, key=lambda each: len(each.saved))
         saved = [pair for one in most.values() for pair in one.saved]
         applied = new_effects(saga.trace, saved)
         if len(applied) < 2 or applied[-1] in reported:
             continue
-        if step in compensations or len(applied) > len(step.effects):
+        if not step.compensations or len(applied) > len(step.effects):
             reported.add(applied[-1])
             found.append(_twice(saga, next(iter(most)), applied))
     return found
@@ -233,7 +230,10 @@ def why_back(saga: Saga) -> str:
         return f"{name} was refused"
     for compensation in saga.compensations:
         return f"{compensation.type} was {'sent' if compensation.is_command else 'published'}"
-    missing = sorted(_finals(saga) - set(saga.sent))
+    trace, roles = saga.trace, saga.roles.items()
+    absent = sorted(name for name, role in roles if role.final and name not in saga.sent)
+    # Only what this system handles or has published; another one may declare more.
+    missing = [name for name in absent if trace.subscribers(name) or trace.published(name)]
     return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
@@ -252,13 +252,6 @@ def find_disordered(saga: Saga) -> Findings | None:
         steps = [done[base], done[later], undone[base], undone[later]]
         found.append((f"{first}, before {depends}", steps))
     return found
-
-
-def _finals(saga: Saga) -> set[str]:
-    """The message types with final=True that this system handles or has published."""
-    trace = saga.trace
-    finals = (name for name, role in saga.roles.items() if role.final)
-    return {name for name in finals if trace.subscribers(name) or trace.published(name)}
 
 
 def _of(saga: Saga, message: Envelope) -> str:
