@@ -92,17 +92,12 @@ class Comparison:
         of the run). Steps before `number` are ignored."""
         instants = []  # number -> line, for each run
         for run in self.runs:
-            numbers = (n for n in range(number, len(run.journal)) if run.journal[n].time == time)
-            lines = run.lines()
-            instants.append({n: lines[n] for n in numbers})
+            lines, steps = run.lines(), enumerate(run.journal[number:], number)
+            instants.append({n: lines[n] for n, step in steps if step.time == time})
+        one, other = (Counter(lines.values()) for lines in instants)
         leads = []
-        for which, mine in enumerate(instants):
-            others = Counter(instants[1 - which].values())
-            for n, line in mine.items():
-                others[line] -= 1
-                if others[line] < 0:
-                    leads.append((n, which))
-                    break
+        for which, only in enumerate((one - other, other - one)):
+            leads += [(n, which) for n, line in instants[which].items() if line in only][:1]
         return leads
 
     def _missing(self, number: int, which: int, since: int) -> str:
