@@ -90,15 +90,15 @@ class Message(BaseModel):
     # Grows with each declared class, so that a cache by name can see that it is stale.
     __count__: ClassVar[int] = 0
     __number__: ClassVar[int] = 0  # the count when this class was declared
+    __instead__: ClassVar[str] = "ask a new question"  # of changing one
     # JSON encodes each value of its fields as it is, and none can change, so readers share one object.
     __plain__: ClassVar[bool] = True
 
     def __init__(self, /, *values: Any, **data: Any) -> None:
         if values:
-            names = ", ".join(f"{name}=..." for name in type(self).model_fields)
-            raise Misuse(
-                f"{type(self).__name__} takes its fields by name: {type(self).__name__}({names})"
-            )
+            name, fields = type(self).__name__, type(self).model_fields
+            names = ", ".join(f"{field}=..." for field in fields)
+            raise Misuse(f"{name} takes its fields by name: {name}({names})")
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
@@ -112,9 +112,8 @@ class Message(BaseModel):
         cls.__plain__, schema = of_the_wire(handler(source), handler.resolve_ref_schema)
         return schema
 
-    def __init_subclass__(
-        cls, **keywords: Any
-    ) -> None:  # handled below, once pydantic knows the fields
+    # The keywords are handled below, once pydantic knows the fields.
+    def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__()
 
     @classmethod
@@ -170,12 +169,7 @@ class Message(BaseModel):
 
     # The class is frozen already. Unlike pydantic's error, this one says what to do instead.
     def __setattr__(self, name: str, value: Any) -> None:  # pyrefly: ignore[bad-class-definition]
-        instead = "ask a new question"
-        if isinstance(self, Event):
-            instead = "events are facts: publish a new one"
-        elif isinstance(self, Command):
-            instead = "commands are sent as they are: send a new one"
-        raise Misuse(f"{type(self).__name__}.{name} cannot be changed; {instead}")
+        raise Misuse(f"{type(self).__name__}.{name} cannot be changed; {self.__instead__}")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -213,9 +207,13 @@ class Event(Message):
         class OrderPlaced(Event, version=2, topic="orders", upcasts={1: to_cents}):
             cents: int"""
 
+    __instead__: ClassVar[str] = "events are facts: publish a new one"
+
 
 class Command(Message):
     """A request to one service, named in the imperative. The service may refuse it with `Refused`. See `Event`."""
+
+    __instead__: ClassVar[str] = "commands are sent as they are: send a new one"
 
 
 class Query(Message):
@@ -301,6 +299,5 @@ def fits(known: type[Message], cls: type[Message]) -> bool:
 
 
 def _has_set(annotation: Any) -> bool:
-    return (typing.get_origin(annotation) or annotation) in (set, frozenset) or any(
-        map(_has_set, typing.get_args(annotation))
-    )
+    is_set = (typing.get_origin(annotation) or annotation) in (set, frozenset)
+    return is_set or any(map(_has_set, typing.get_args(annotation)))
