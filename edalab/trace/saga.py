@@ -248,9 +248,7 @@ class Saga:
             refuses = self.role(name).refuses
             if refuses and not self.done(refuses):
                 found[refuses] = numbers[0]
-            ends = [
-                end for s in self._command_spans(name) if (end := self.refused_at(s)) is not None
-            ]
+            ends = [n for n in map(self.refused_at, self._command_spans(name)) if n is not None]
             if ends and not self.done(name):
                 found.setdefault(name, ends[0])
         return found

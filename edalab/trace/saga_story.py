@@ -151,9 +151,7 @@ class SagaStory:
         if not (role.compensates or role.final or role.settles):
             return step
         spans = [span for id in ids for span in self.trace.by_message.get(id, ())]
-        sent = {
-            e.type for s in spans if s.service == event.source for e in self.trace.messages_of(s)
-        }
+        sent = {e.type for span in spans for e in self.trace.messages_of(span)}
         return step if sent == {event.type} else None
 
     def _belongs(self, number: int, step: SagaStep) -> None:

@@ -56,10 +56,7 @@ class Load:
                 elif step.step == "reply" and id not in in_time:
                     self.times["too_late"].append(step.time)
         handled = [s for s in trace.spans if s.service == service and s.envelope.data is not None]
-        times = [
-            (run.journal[s.first].time, None if s.last is None else run.journal[s.last].time)
-            for s in handled
-        ]
+        times = [(run.journal[s.first].time, s.last and run.journal[s.last].time) for s in handled]
         self.at_work = _levels(times)
         self.waiting = _levels([*waits, *((start, None) for start in in_line.values())])
         declared = run.system.services[service]
