@@ -141,23 +141,18 @@ def _try_all(
         return
     import cloudpickle  # pickles what a notebook defines by value
 
-    packed = cloudpickle.dumps(try_one)
+    try_chunk = partial(_try_chunk, cloudpickle.dumps(try_one), later)
     chunks = (trials[first : first + _CHUNK] for first in range(0, len(trials), _CHUNK))
     # As bytes, because Dask names a task by its arguments, and would examine each fault for that.
-    futures = [executor.submit(_try_chunk, packed, pickle.dumps(each), later) for each in chunks]
-    try:
-        for future in futures:
-            yield from future.result()
-    finally:
-        for future in futures:  # an interrupted exploration leaves no work behind
-            future.cancel()
+    for tried in executor.map(try_chunk, [*map(pickle.dumps, chunks)]):
+        yield from tried
 
 
 # Cached, because each unpickling makes new classes of those pickled by value.
 _unpacked = lru_cache(maxsize=1)(pickle.loads)
 
 
-def _try_chunk(packed: bytes, trials: bytes, later: bool) -> list[Tried]:
+def _try_chunk(packed: bytes, later: bool, trials: bytes) -> list[Tried]:
     try_one = _unpacked(packed)
     with watched("the exploration"), garbage_seldom(young=_YOUNG):
         return [try_one(*plan, later) for plan in pickle.loads(trials)]
