@@ -193,8 +193,6 @@ class SagaStory:
         trace, fact = self.trace, self.trace.logical_id
         envelopes = [self.saga.envelope(number) for number in self.saga.numbers]
         sent_by = [(one.source, one.causation) for one in envelopes if one.causation]
-        homes = filter(None, map(trace.sent_in.get, self.saga.numbers))
-        sent_by += [(home.service, home.envelope.id) for home in homes]
         went_on = {(service, fact.get(id, id)) for service, id in sent_by}
         spans = [span for id in self._of_message for span in trace.by_message.get(id, ())]
         finished = {(s.service, trace.fact(s.envelope)) for s in spans if s.finished}
