@@ -41,14 +41,6 @@ class _Export:
         self.run, self.trace, self.journal = run, Trace.of(run), run.journal
         self.traffic = traffic = self.trace.traffic
         self.spans: dict[int, dict[str, Any]] = {}
-        steps = list(enumerate(self.journal))
-        # A question -> the first step at which its asker got the answer or gave up.
-        self.answered = {
-            traffic.of_step[number].sent: number
-            for number, step in reversed(steps)
-            if step.step in ("answer", "timeout") and step.fault is None
-            if number in traffic.of_step
-        }
         self.raised = {
             (f.time, f.message and f.message.id, f.attempt): f.error for f in run.failures
         }
@@ -56,7 +48,7 @@ class _Export:
         # A correlation id -> the first step of its story.
         self.begun = {one.envelope.correlation: one.sent for one in reversed(traffic.transfers)}
         handled = {span.first: span for span in self.trace.spans}
-        for number, step in steps:
+        for number, step in enumerate(self.journal):
             if number in sent:
                 self._send(number, step, sent[number])
             elif number in handled:
@@ -82,7 +74,7 @@ class _Export:
         kind, operation = PRODUCER, "publish"
         if transfer.question:
             kind, operation = CLIENT, "ask"
-            end = self.answered.get(number, home.last if home else None)
+            end = transfer.ended or (home.last if home else None)
         elif isinstance(envelope.data, Command):
             operation = "send"
         span = self._add(number, operation, kind, end, "send", home.first if home else None)

@@ -39,6 +39,7 @@ class Transfer:
     rejected: the queue was full.
     received: a consumer received it, or it was lost, expired, discarded, rejected or deduplicated.
     losses: the steps that lost it after it had reached the broker.
+    ended: the step at which the asker of a question got the answer or gave up.
     answers: the steps that sent answers which have not been received yet."""
 
     sent: int
@@ -48,6 +49,7 @@ class Transfer:
     received: bool = False
     rejected: bool = False
     losses: tuple[int, ...] = ()
+    ended: int | None = None
     answers: tuple[int, ...] = ()
 
     @property
@@ -157,6 +159,8 @@ class Traffic:
             case "reply" if transfer and step.fault != "crash":
                 transfer.answers += (number,)
             case "answer" | "timeout" if transfer:
+                if transfer.ended is None and step.fault is None:
+                    transfer.ended = number
                 if step.step == "answer" and transfer.answers:
                     self.answer_at[number] = transfer.answers[0]
                     transfer.answers = transfer.answers[1:]
