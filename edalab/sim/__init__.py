@@ -12,15 +12,15 @@ What delivers it again:
     a failure: `Reader.failed` and `Reader._offer_again` (`WorkQueue.failed` and `WorkQueue._put_back`)
     no ack in time: (`WorkQueue._expired` and `WorkQueue._put_back`, also after a crash)"""
 
+from .at_time import AtTime
 from .context import Context
 from .deploy import Deploy, deploy
 from .faults import ACTIONS, Fault, Faults
-from .going_back import restore, rewind
 from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .simulate import simulate
-from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
+from .windows import cut, pause, repartition, restore, rewind, scale, skew
 from .world import World
 
 __all__ = [
@@ -32,10 +32,6 @@ __all__ = [
     "Fault",
     "Faults",
     "Printed",
-    "Repartition",
-    "Scale",
-    "Skew",
-    "Window",
     "World",
     "actions_at",
     "cut",

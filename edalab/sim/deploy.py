@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import Misuse, shown
 from ..model import Service, System
-from .at_time import SECONDS, Timed
+from .at_time import SECONDS, AtTime
 from .clock import milliseconds
 from .version import Version
 
 if TYPE_CHECKING:
     from .world import World
 
-_TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s?(?: +rolling +{SECONDS} *s?)?")
+_TEXT = re.compile(rf"deploy +([\w-]+) +at +({SECONDS}) *s?(?: +rolling +({SECONDS}) *s?)?")
 
 
 @dataclass(frozen=True, repr=False)
-class Deploy(Timed):
+class Deploy(AtTime):
     """A switch of a service's replicas, at a time (seconds), to the handlers and ticks of another declaration of it."""
 
-    do: ClassVar[str] = "deploy"
     keeps_alive: ClassVar[bool] = True
     new: Service
     start: float | None = None

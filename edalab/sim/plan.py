@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import Service, System, message_types
-from .at_time import SECONDS
+from .at_time import SECONDS, AtTime
 from .deploy import Deploy, parse_deploy, with_deployed
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import AtTime, Skew, parse_at_time
+from .windows import parse_at_time, skew
 
-AnyFault = Fault | Faults | AtTime | Deploy
-Struck = Fault | AtTime | Deploy
+AnyFault = Fault | Faults | AtTime
+Struck = Fault | AtTime
 _FAULT = re.compile(
-    rf"(\w+) +([\w-]+\.\w+\.\w+(?:\.dlq)?)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?"
+    rf"(\w+) +([\w-]+\.\w+\.\w+(?:\.dlq)?)(?: +#(\d{{1,9}}))?(?: +for +({SECONDS}) *s)?"
 )
 
 
@@ -79,7 +79,7 @@ class Plan:
         self.system, self.seed = with_deployed(system, deployed) if deployed else system, seed
         self.by_point: dict[Point, dict[int, list[Fault]]] = {}  # by point and nth
         self.rates: list[Faults] = []
-        self.timed: list[AtTime | Deploy] = []
+        self.timed: list[AtTime] = []
         self.visits: dict[Point, Visits] = {}
         self.struck: list[Struck] = []
         for fault in self.requested:
@@ -89,11 +89,13 @@ class Plan:
                 self.by_point.setdefault(fault.point, {}).setdefault(fault.nth, []).append(fault)
             elif isinstance(fault, Faults):
                 self.rates += [fault] if any(vars(fault).values()) else []
-            elif isinstance(fault, AtTime | Deploy):
+            elif isinstance(fault, AtTime):
                 fault.check(system)
+                skewed = [one.service for one in self.timed if isinstance(one, skew)]
+                if isinstance(fault, skew) and fault.service in skewed:
+                    twice = f"the clock of {fault.service} is skewed already; give one skew"
+                    raise Misuse(f"{fault}: {twice}")
                 self.timed.append(fault)
-                if isinstance(fault, Skew):
-                    self._check_only_skew(fault)
             else:
                 taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore, rewind and deploy"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
@@ -101,11 +103,6 @@ class Plan:
         places = [getattr(one, "service", None) for one in self.timed]  # None: of a topic
         self.services = {*places, *(point[0] for point in self.by_point)}
         self.everywhere = bool(self.rates) or None in places
-
-    def _check_only_skew(self, fault: Skew) -> None:
-        skews = [each for each in self.timed if isinstance(each, Skew)]
-        if sum(each.service == fault.service for each in skews) > 1:
-            raise Misuse(f"{fault}: the clock of {fault.service} is skewed already; give one skew")
 
     def concerns(self, service: Service) -> bool:
         """Whether something may come between two steps of this service: a fault, a bound or a late commit."""

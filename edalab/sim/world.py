@@ -14,10 +14,10 @@ from ..model.messages import key_of, wire_copy
 from ..model.versions import clash
 from ..model.wire import unfit_field
 from ..stuck import Watched
+from .at_time import AtTime
 from .capture import Capturing
 from .context import Context
 from .dead_letters import DeadLetters
-from .deploy import Deploy
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
@@ -26,7 +26,6 @@ from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
 from .ticks import Lease, Ticking
-from .windows import AtTime
 
 if TYPE_CHECKING:
     import sqlite3
@@ -186,7 +185,7 @@ class World:
         """The number of steps, without those that record the beginning or end of a tick."""
         return len(self.record) // WIDTH - self.tick_rows
 
-    def _strike(self, fault: AtTime | Deploy) -> None:
+    def _strike(self, fault: AtTime) -> None:
         if fault.strike(self):
             self.plan.struck.append(fault)
 
