@@ -105,7 +105,7 @@ class Ask(Call):
         if execution.dead or not execution.replica.up:
             return
         asker, answerer = execution.replica.service, self.handler.service
-        cut = "cut off" * asker.cut or f"cut off from {answerer}" * (answerer in asker.cut_from)
+        cut = "cut off" * asker.cut or f"cut off from {answerer}" * (answerer in asker.cuts)
         detail = cut or (answer[1] if self.open else TOO_LATE)
         actor, struck = execution.replica.actor, "cut" if cut else None
         execution.world.record_step("answer", actor, self.envelope, fault=struck, detail=detail)

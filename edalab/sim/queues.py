@@ -109,7 +109,7 @@ class WorkQueue(Channel):
         """An execution for the oldest message that `replica` can handle."""
         service = replica.service
         for item in self.ready:
-            kept_back = item.envelope.source in service.cut_from
+            kept_back = item.envelope.source in service.cuts
             handles = self.is_for(replica, item.envelope) and not kept_back
             if handles and self._is_next(item, replica):
                 self.ready.remove(item)
@@ -151,7 +151,7 @@ class WorkQueue(Channel):
         if execution.dead:
             return
         replica, item, world = execution.replica, execution.item, self.world
-        kept_back = item.envelope.source in replica.service.cut_from
+        kept_back = item.envelope.source in replica.service.cuts
         if item not in self.open or not replica.reachable or kept_back:
             replica.release(execution)
             self._put_back(item)

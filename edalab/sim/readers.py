@@ -179,7 +179,7 @@ class Reader:
         if execution.dead or execution.replica.hold_back(self.deliver, execution):
             return False
         if execution.epoch == self.epoch:
-            until = self.service.cut_from.get(self.records[self.position].source)
+            until = self.service.cuts.get(self.records[self.position].source)
             kept_back = until is not None and not self.failures  # a retry already has its message
             if not (kept_back or self.service.cut):
                 return True

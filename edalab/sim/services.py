@@ -33,9 +33,8 @@ class ServiceRuntime:
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
         self.sequences: dict[str, int] = {}  # the last number of each, never taken back
-        self.cut = False
-        self.cut_until = 0
-        self.cut_from: dict[str, int] = {}  # a sender -> when what it sends arrives again
+        self.cuts: dict[str | None, int] = {}  # a sender, or None for all -> when the cut ends
+        self.cut = False  # from all
         self.ahead = 0  # of the true time, in ms
         self.replicas = [self._replica(n + 1) for n in range(declaration.replicas)]
         self.members = [*self.replicas]  # those that have not left the group
@@ -51,6 +50,11 @@ class ServiceRuntime:
     def up(self) -> bool:
         """Whether any replica is up."""
         return any(replica.up for replica in self.members)
+
+    @property
+    def cut_from(self) -> set[str]:
+        """The senders whose messages alone do not reach it."""
+        return {sender for sender in self.cuts if sender is not None}
 
     @property
     def clock(self) -> int:
@@ -164,42 +168,36 @@ class ServiceRuntime:
         for queue in self.queues:
             queue.offer()
 
-    def cut_off(self, until: int) -> bool:
-        """Cut the service off from the broker and all services. Handlers continue, but nothing they send arrives."""
-        self.cut_until = max(self.cut_until, until)
-        if not self.cut:
-            self.cut = True
-            self.world.record_step("cut", (self.name, 1), fault="cut")
-            for replica in self.replicas:
-                replica.fall_silent()
-        return True
+    def cut_off(self, until: int, sender: str | None) -> None:
+        """Block everything that one sender sends to this service. None: cut it off from the broker and all services.
+        Its handlers continue, but nothing they send arrives."""
+        if sender not in self.cuts:
+            detail = sender and f"from {sender}"
+            self.world.record_step("cut", (self.name, 1), fault="cut", detail=detail)
+            if sender is None:
+                self.cut = True
+                for replica in self.replicas:
+                    replica.fall_silent()
+        self.cuts[sender] = max(until, self.cuts.get(sender, 0))
 
-    def heal(self, _: None) -> None:
-        """Reconnect the service to the broker and the other services."""
-        if not self.cut or self.world.now < self.cut_until:
+    def heal(self, sender: str | None) -> None:
+        """End a cut, unless another one with the same sender lasts longer."""
+        if self.world.now < self.cuts.get(sender, inf):
             return
-        self.cut = False
-        self.world.record_step("heal", (self.name, 1))
-        self.back_in_reach(*self.replicas)
+        del self.cuts[sender]
+        detail = sender and f"from {sender}"
+        self.world.record_step("heal", (self.name, 1), detail=detail)
+        if sender is None:
+            self.cut = False
+            self.back_in_reach(*self.replicas)
+        else:
+            self.rebalance()
 
     def barrier(self, sender: "ServiceRuntime") -> str:
         """The cut that blocks what another service sends to it now, in words; "" if there is none."""
         if self.cut or sender.cut:
             return f"{self.name if self.cut else sender.name} was cut off"
-        return f"{self.name} was cut off from {sender.name}" * (sender.name in self.cut_from)
-
-    def begin_cut_from(self, sender: str, until: int) -> None:
-        """Block everything that one sender sends to this service."""
-        if sender not in self.cut_from:
-            self.world.record_step("cut", (self.name, 1), fault="cut", detail=f"from {sender}")
-        self.cut_from[sender] = max(until, self.cut_from.get(sender, 0))
-
-    def end_cut_from(self, sender: str) -> None:
-        """Let what that sender sends arrive again."""
-        if self.world.now >= self.cut_from.get(sender, inf):
-            del self.cut_from[sender]
-            self.world.record_step("heal", (self.name, 1), detail=f"from {sender}")
-            self.rebalance()
+        return f"{self.name} was cut off from {sender.name}" * (sender.name in self.cuts)
 
     def back_in_reach(self, *replicas: Replica) -> None:
         """Renew the sessions of those replicas that are up, not paused and not cut off, and share out the partitions.

@@ -95,12 +95,8 @@ class cut(Window):
 
     def strike(self, world: "World") -> bool:
         service, until = world.services[self.service], round(self.end * 1000)
-        if self.from_ is None:
-            service.cut_off(until)
-            world.schedule(until, service.heal, None)
-        else:
-            service.begin_cut_from(self.from_, until)
-            world.schedule(until, service.end_cut_from, self.from_)
+        service.cut_off(until, self.from_)
+        world.schedule(until, service.heal, self.from_)
         return True
 
 
