@@ -26,35 +26,30 @@ def parse_plan(text: str, deploys: Iterable[Deploy] = ()) -> list[AnyFault]:
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     text = re.sub("['\"]", "", text)
-    parts = (part.strip() for part in re.split(r"[;,\n](?![^(]*\))", text))
-    return [parse_deploy(part, deploys) or _read(part) for part in parts if part]
+    return [parse(part, deploys) for part in re.split(r"[;,\n](?![^(]*\))", text) if part.strip()]
 
 
-def parse(text: str) -> Struck:
+def parse(text: str, deploys: Iterable[Deploy] = ()) -> AnyFault:
     """The fault of a text. Raises Misuse for any other text."""
     text = text.strip()
     if match := _FAULT.fullmatch(text):
         do, at, nth, seconds = match.groups()
         return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
-    if at_time := parse_at_time(text):
+    if rates := re.fullmatch(r"Faults\((.*)\)", text):
+        try:
+            pairs = (rate.split("=") for rate in rates[1].split(","))
+            return Faults(**{name.strip(): float(rate) for name, rate in pairs})
+        except (TypeError, ValueError):
+            example = "write Faults(drop=0.1, delay=0.2)"
+            raise Misuse(f"{shown(text)} is not a fault; {example}") from None
+    if at_time := parse_at_time(text) or parse_deploy(text, deploys):
         return at_time
-    parse_deploy(text, ())
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
         "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'skew payments by 2 s', 'restore payments to 1 s at 2 s' or "
         "'rewind payments to 0 s at 20 s'; for several write a list, or put ; between them"
     )
-
-
-def _read(text: str) -> AnyFault:
-    if not (rates := re.fullmatch(r"Faults\((.*)\)", text)):
-        return parse(text)
-    try:
-        pairs = (rate.split("=") for rate in rates[1].split(","))
-        return Faults(**{name.strip(): float(rate) for name, rate in pairs})
-    except (TypeError, ValueError):
-        raise Misuse(f"{shown(text)} is not a fault; write Faults(drop=0.1, delay=0.2)") from None
 
 
 class Visits:
