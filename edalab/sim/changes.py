@@ -39,7 +39,7 @@ def changes_of(database: Database) -> dict[int, Changes]:
 
 
 def _played_again(database: Database) -> list[Changes]:
-    copy = Database(database.service, database.schema, guarded=False)
+    copy = Database(database.service, database.schema)
     found, before = [], copy.read()
     for statements in database.saves.values():
         save_again(copy, statements)
@@ -55,6 +55,7 @@ def save_again(copy: Database, statements: Iterable[tuple]) -> None:
         if method == "restore":
             back_to(copy, parameters)
             return
+    copy.probes = 0
     copy.connection.execute("begin immediate")
     for method, sql, parameters in statements:
         with suppress(sqlite3.Error):  # an error that the handler caught
@@ -64,7 +65,7 @@ def save_again(copy: Database, statements: Iterable[tuple]) -> None:
 
 def back_to(database: Database, saves: Iterable) -> None:
     """Give a database the contents that it had after these saves."""
-    earlier = Database(database.service, database.schema, guarded=False)
+    earlier = Database(database.service, database.schema)
     for statements in saves:
         save_again(earlier, statements)
     database.use(earlier.connection)  # open cursors keep the old connection

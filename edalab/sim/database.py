@@ -30,9 +30,8 @@ _PROBE, _MOST_PROBES = 1_000_000, 50  # instructions between two probes, and pro
 class Database:
     """A service's database: durable, shared by its replicas, made when first used."""
 
-    def __init__(self, service: str, schema: str, guarded: bool = True):
+    def __init__(self, service: str, schema: str):
         self.service, self.schema = service, schema
-        self.guarded = guarded  # against statements that run for ever
         self.inserted: set[str] = set()  # tables for which an insert was compiled
         self.shaped = False  # a table was made, changed or dropped since the transaction began
         self.probes = 0
@@ -49,7 +48,7 @@ class Database:
         """Use this connection from now on."""
         self.connection = connection
         connection.set_authorizer(self._authorize)
-        connection.set_progress_handler(self._interrupts if self.guarded else None, _PROBE)
+        connection.set_progress_handler(self._interrupts, _PROBE)
         if self.capture is not None:
             self.capture.watch()
 
