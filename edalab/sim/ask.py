@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from ..errors import Busy, Refused, Unanswered, shortened, shown
 from ..model.wire import unfit
 from .calls import Call
-from .clock import DELAY, DELIVER, varied
+from .clock import DELAY, DELIVER
 from .faults import action_of
 from .steps import BUSY, TOO_LATE
 
@@ -46,9 +46,7 @@ class Ask(Call):
     def _hop(self, service, fault, arrive, argument: Any = None) -> None:
         """Send a question or an answer one way."""
         world = service.world
-        takes = DELIVER if world.fixed_latencies else varied(DELIVER, service.jitter)
-        if fault is not None:
-            takes += fault.lasts(DELAY)
+        takes = service.latency(DELIVER) + (0 if fault is None else fault.lasts(DELAY))
         world.schedule(world.now + takes, arrive, argument)
 
     def _arrive(self, _) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Misuse, Unknown
 from ..model import Envelope, Tick
-from .clock import CAPTURE, RETRY, varied
+from .clock import CAPTURE, RETRY
 from .execution import Execution
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ class Capturing:
             return
         connection.execute(f"delete from {_INSERTED}")
         envelopes = [self._envelope(row, who) for row in rows]
-        takes = CAPTURE if world.fixed_latencies else varied(CAPTURE, self.service.jitter)
-        self.log.append((world.now + takes, envelopes))
-        world.schedule(world.now + takes, self.wake, None)
+        due = world.now + self.service.latency(CAPTURE)
+        self.log.append((due, envelopes))
+        world.schedule(due, self.wake, None)
 
     def _envelope(self, row: tuple, who: str) -> Envelope:
         stored = [one for one in row if isinstance(one, str) and Envelope.is_stored(one)]

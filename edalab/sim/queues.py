@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import Refused
 from ..model import Envelope, Queue
 from .channels import Channel
-from .clock import DELAY, DELIVER, varied
+from .clock import DELAY, DELIVER
 from .execution import Execution
 from .faults import action_of
 from .replicas import Replica
@@ -99,8 +99,8 @@ class WorkQueue(Channel):
             return False
         replica.running[execution] = None
         world = self.world
-        takes = DELIVER if world.fixed_latencies else varied(DELIVER, replica.service.jitter)
-        at = max(world.now + takes, self.arrives.get(replica, 0))  # a connection keeps its order
+        at = world.now + replica.service.latency(DELIVER)
+        at = max(at, self.arrives.get(replica, 0))  # a connection keeps its order
         self.arrives[replica] = at
         world.schedule(at, self.deliver, execution)
         return True

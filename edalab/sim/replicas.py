@@ -140,9 +140,7 @@ class Replica:
             execution.kill()
             execution.source.abandoned(execution)
         self._back_to_commit()
-        down = fault.lasts(RESTART)
-        if fault.seconds is None and not world.fixed_latencies:
-            down = varied(RESTART, self.service.jitter)
+        down = self.service.latency(RESTART) if fault.seconds is None else fault.lasts(RESTART)
         if not self.left:
             world.schedule(world.now + down, self._restart, None)
         self.fall_silent()

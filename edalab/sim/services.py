@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Envelope, Handler, Service
 from .capacity import LimitedReplica
-from .clock import SESSION
+from .clock import SESSION, varied
 from .database import Database
 from .execution import Execution
 from .replicas import Replica
@@ -80,8 +80,7 @@ class ServiceRuntime:
     @property
     def in_line(self) -> int:
         """The number of questions that wait for a worker."""
-        lines = (getattr(replica, "line", ()) for replica in self.replicas)
-        return sum([*map(type, line)].count(Execution) for line in lines)
+        return sum(len(getattr(replica, "questions", ())) for replica in self.replicas)
 
     def handling(self) -> list[Execution]:
         """The executions of handlers that are under way."""
@@ -100,6 +99,10 @@ class ServiceRuntime:
     @cached_property
     def jitter(self) -> Random:
         return Random(f"{self.world.seed}/{self.name}/latency")
+
+    def latency(self, base: int) -> int:
+        """How long something takes that takes `base` ms with seed 0."""
+        return base if self.world.fixed_latencies else varied(base, self.jitter)
 
     def handler(self, type_name: str) -> Handler | None:
         """The handler of a type, which runs several functions one after the other; None if there is none."""
