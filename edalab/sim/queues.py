@@ -167,23 +167,22 @@ class WorkQueue(Channel):
         fault = None if item.delayed else execution.reach("deliver")
         action = action_of(fault, "drop", "duplicate", "delay")
         item.delayed = action == "delay"
-        if fault is not None and action == "delay":
-            item.attempt -= 1
-            after = max(fault.lasts(DELAY) - DELIVER, 0)
-            world.schedule(world.now + after, self._put_back, item)
-            replica.release(execution)
-        elif action == "drop" and at_most_once:
-            execution.record_step("lost", "drop", "dropped on its way; at most once")
-            self._remove(item)
-            replica.release(execution)
-        else:
+        if fault is None or action == "duplicate":
             item.timer = world.timer(self.ack_wait, self._expired, item)
-            if action == "drop":
-                replica.release(execution)
-                return
             execution.redeliver = action == "duplicate"
             if not at_most_once or self._survives_ack(execution):
                 execution.begin(handler)
+            return
+        if action == "delay":
+            item.attempt -= 1
+            after = max(fault.lasts(DELAY) - DELIVER, 0)
+            world.schedule(world.now + after, self._put_back, item)
+        elif at_most_once:
+            execution.record_step("lost", "drop", "dropped on its way; at most once")
+            self._remove(item)
+        else:
+            item.timer = world.timer(self.ack_wait, self._expired, item)
+        replica.release(execution)
 
     def extend(self, execution: Execution) -> None:
         """Restart the wait for an acknowledgement, unless it has run out."""
