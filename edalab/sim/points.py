@@ -18,19 +18,15 @@ def points(system: System) -> list[Point]:
     """The points at which the declared handlers and ticks consume messages, in the order of declaration.
 
     They leave out the points at which a service publishes or asks, which only a run shows."""
-    found: dict[Point, None] = {}
-    for service in system.services.values():
+    found: list[Point] = []
+    for name, service in system.services.items():
         for handler in service.handlers.values():
-            for step in _consumer_steps(system, handler):
-                found[service.name, step, handler.type] = None
+            found += [(name, step, handler.type) for step in _consumer_steps(system, handler)]
         if service.captures is not None:
-            found |= dict.fromkeys(
-                (service.name, step, service.captures[1]) for step in ("handle", "commit")
-            )
+            found += [(name, step, service.captures[1]) for step in ("handle", "commit")]
         for tick in service.ticks.values():
-            found[service.name, "handle", tick.name] = None
-            found[service.name, "save", tick.name] = None
-    return list(found)
+            found += [(name, step, tick.name) for step in ("handle", "save")]
+    return list(dict.fromkeys(found))
 
 
 def _consumer_steps(system: System, handler: Handler) -> tuple[str, ...]:
