@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from ..errors import Refused
+from ..errors import Refused, counted
 from ..model import Envelope, Queue
 from .channels import Channel
 from .clock import DELAY, DELIVER
@@ -212,7 +212,7 @@ class WorkQueue(Channel):
 
     def give_up(self, item: Item) -> None:
         """Dead-letter a message whose last attempt was not acknowledged in time."""
-        attempts = f"{item.attempt} attempt{'s' if item.attempt > 1 else ''}"
+        attempts = counted(item.attempt, "attempt")
         why = f"{NOT_ACKNOWLEDGED} after {attempts}; to {self.came_from}.dlq"
         item.execution.record_step("dead_letter", None, why)
         self.world.dead_letters.add(item.execution, self.came_from)

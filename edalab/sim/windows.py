@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Misuse, Unknown, shown
+from ..errors import Misuse, Unknown, counted, shown
 from ..model import Event, System, Topic
 from .at_time import KINDS, SECONDS, AtTime, check_name
 from .changes import back_to
@@ -54,7 +54,7 @@ class pause(Window):
         super().check(system)
         replicas = system.services[self.service].replicas
         if self.replica > replicas:
-            there = f"{replicas} replica{'s' if replicas > 1 else ''}, counted from 1"
+            there = f"{counted(replicas, 'replica')}, counted from 1"
             raise Misuse(f"{self}: {self.service} has {there}")
 
     def strike(self, world: "World") -> bool:
