@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple
 
 from .database import Database, Rows
@@ -20,28 +21,27 @@ class Changes(NamedTuple):
 
 
 NO_CHANGES = Changes({}, {})
-_MOST_SHARED = 200
-_shared: dict[tuple[str, bytes], list[Changes]] = {}  # many runs of an exploration save the same
 
 
 def changes_of(database: Database) -> dict[int, Changes]:
     """Numbers of saves in the journal -> what each changed."""
+    saves = [*database.saves.values()]
     try:  # as bytes, in which 1, 1.0 and True differ
-        key = database.schema, marshal.dumps([*database.saves.values()], 2)
+        found = _found_once(database.schema, marshal.dumps(saves, 2))
     except ValueError:  # an envelope for an outbox, or another object
-        return dict(zip(database.saves, _played_again(database), strict=True))
-    found = _shared.get(key)
-    if found is None:
-        if len(_shared) >= _MOST_SHARED:
-            _shared.clear()
-        found = _shared[key] = _played_again(database)
+        found = _played_again(database.schema, saves)
     return dict(zip(database.saves, found, strict=True))
 
 
-def _played_again(database: Database) -> list[Changes]:
-    copy = Database(database.service, database.schema)
+@lru_cache(maxsize=200)  # many runs of an exploration save the same
+def _found_once(schema: str, saves: bytes) -> list[Changes]:
+    return _played_again(schema, marshal.loads(saves))
+
+
+def _played_again(schema: str, saves: list[list[tuple]]) -> list[Changes]:
+    copy = Database("copy", schema)
     found, before = [], copy.read()
-    for statements in database.saves.values():
+    for statements in saves:
         save_again(copy, statements)
         now = copy.read()
         found.append(_differences(before, now))
