@@ -63,10 +63,6 @@ class DeadLetters:
             queue.subscribe(world.services[letter.source])
         return world.channels[name]
 
-    def __repr__(self) -> str:
-        waiting = sum(letter.state == "waiting" for letter in self.letters)
-        return f"<{len(self.letters)} dead letters, {waiting} waiting>"
-
 
 class OwnQueue(WorkQueue):
     """A queue for messages that came from another channel. Services do not subscribe to it by type."""

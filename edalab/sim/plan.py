@@ -108,15 +108,6 @@ class Plan:
             one.max_bytes or one.retention or one.max_poll_interval for one in topics
         ) or any(one.delivery == "at-most-once" or one.commit_every > 1 for one in handlers)
 
-    def _visits(self, point: Point) -> Visits:
-        chances = [
-            (rates.chance(self.seed, point, each), each)
-            for rates in self.rates
-            for each in actions_at(self.system, point)
-            if rates.rate(each)
-        ]
-        return Visits(self.by_point.get(point, {}), chances)
-
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
         """Count a visit to a point. Returns the fault that strikes at this visit, or None.
 
@@ -125,7 +116,13 @@ class Plan:
         if visits is None:
             if not self.rates and point not in self.by_point:
                 return None
-            visits = self.visits[point] = self._visits(point)
+            chances = [
+                (rates.chance(self.seed, point, each), each)
+                for rates in self.rates
+                for each in actions_at(self.system, point)
+                if rates.rate(each)
+            ]
+            visits = self.visits[point] = Visits(self.by_point.get(point, {}), chances)
         visits.number = nth = visits.number + 1
         struck = visits.named.get(nth, ())
         for strikes, action in visits.chances:
