@@ -82,9 +82,9 @@ class LetterQueue(OwnQueue):
         super().__init__(world, name, came_from, WAIT)
         self.parallel = True
 
-    def is_for(self, replica: Replica, envelope: Envelope) -> bool:
-        """Whether the replica's service gave the message up, and handles it."""
-        return envelope.source == replica.service.name and super().is_for(replica, envelope)
+    def _is_for(self, replica: Replica, item: Item) -> bool:
+        """Whether the replica's service gave the message up, and can handle it now."""
+        return item.envelope.source == replica.service.name and super()._is_for(replica, item)
 
     def lag(self, service: ServiceRuntime) -> int:
         return sum(item.envelope.source == service.name for item in self.open)

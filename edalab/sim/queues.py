@@ -107,11 +107,8 @@ class WorkQueue(Channel):
 
     def next_execution(self, replica: Replica) -> Execution | None:
         """An execution for the oldest message that `replica` can handle."""
-        service = replica.service
         for item in self.ready:
-            kept_back = item.envelope.source in service.cuts
-            handles = self.is_for(replica, item.envelope) and not kept_back
-            if handles and self._is_next(item, replica):
+            if self._is_for(replica, item):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
                 more = self.ready and not self.parallel  # for when it is free again
@@ -122,17 +119,14 @@ class WorkQueue(Channel):
                 return execution
         return None
 
-    def is_for(self, replica: Replica, envelope: Envelope) -> bool:
-        """Whether a replica handles a message."""
-        return envelope.type in replica.version.handlers
-
-    def _is_next(self, item: Item, replica: Replica) -> bool:
-        """Whether no older message of its key is open, in a queue that is ordered by key. (A replica never handles a
-        message twice at once, because the record could not tell the two apart.)"""
-        id = item.envelope.id
-        if self.prefetch > 1 and any(one.envelope.id == id for one in replica.running):
+    def _is_for(self, replica: Replica, item: Item) -> bool:
+        """Whether a replica can handle a message now."""
+        envelope, key = item.envelope, item.envelope.subject
+        if envelope.type not in replica.version.handlers or envelope.source in replica.service.cuts:
             return False
-        key = item.envelope.subject
+        # Never twice at once, because the record could not tell the two apart.
+        if self.prefetch > 1 and envelope.id in [one.envelope.id for one in replica.running]:
+            return False
         if not self.ordered_by_key or key is None:
             return True
         return next(other for other in self.open if other.envelope.subject == key) is item
