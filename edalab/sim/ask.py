@@ -19,7 +19,7 @@ class Ask(Call):
     """The call of `ctx.ask`: a question goes to a live replica, and its answer returns, or the asker gives up after
     its time-out. Answers run in parallel with other work, as in a server."""
 
-    __slots__ = ("timeout", "envelope", "handler", "open", "timer")
+    __slots__ = ("timeout", "envelope", "handler", "timer")
     publishes = False  # what the handler returns is the answer
     partition = None
 
@@ -32,7 +32,6 @@ class Ask(Call):
         world = execution.world
         self.handler = world.answerer(type(question))
         self.envelope = world.mint(execution, question, self.handler.service)
-        self.open = True
         fault = execution.fault_at("ask", question.__wire__)
         does = action_of(fault, *_ACTIONS)
         world.record_step("ask", execution.replica.actor, self.envelope, fault=does)
@@ -104,18 +103,16 @@ class Ask(Call):
             return
         asker, answerer = execution.replica.service, self.handler.service
         cut = "cut off" * asker.cut or f"cut off from {answerer}" * (answerer in asker.cuts)
-        detail = cut or (answer[1] if self.open else TOO_LATE)
+        detail = cut or (answer[1] if self.timer.live else TOO_LATE)
         actor, struck = execution.replica.actor, "cut" if cut else None
         execution.world.record_step("answer", actor, self.envelope, fault=struck, detail=detail)
-        if self.open and not cut:
-            self.open = False
+        if self.timer.live and not cut:
             self.timer.cancel()
             execution.resume(answer[0])
 
     def _give_up(self, _) -> None:
         execution, service = self.execution, self.handler.service
-        if self.open and not execution.dead:
-            self.open = False
+        if not execution.dead:
             execution.world.record_step("timeout", execution.replica.actor, self.envelope)
             execution.resume(Unanswered(service, self.envelope.type, self.timeout / 1000))
 
