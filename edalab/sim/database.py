@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -209,15 +209,14 @@ class Transaction:
 
     def execute(self, sql: str, parameters: object = ()) -> sqlite3.Cursor:
         """Run one SQL statement in the transaction, as `sqlite3.Connection.execute`."""
-        return self._run("execute", sql, parameters, _kept(parameters))
+        return self._run("execute", sql, _own(parameters))
 
     def executemany(self, sql: str, parameters: Iterable) -> sqlite3.Cursor:
         """Run one SQL statement for each row of parameters, as `sqlite3.Connection.executemany`."""
-        rows: list = []
-        return self._run("executemany", sql, _keeping(parameters, rows), rows)
+        return self._run("executemany", sql, [_own(row) for row in parameters])
 
-    def _run(self, method: str, sql: str, parameters: Any, kept: object) -> sqlite3.Cursor:
-        """Run a statement, and store it with parameters that nobody else can change."""
+    def _run(self, method: str, sql: str, parameters: Any) -> sqlite3.Cursor:
+        """Run a statement, and store it. Nobody else can change its parameters."""
         execution = self._execution
         execution.check_alive()
         if execution.transaction is not self:
@@ -229,7 +228,7 @@ class Transaction:
         if does == "ends":
             self._refuse_end()
         if does == "writes":
-            self._statements.append((method, sql, kept))
+            self._statements.append((method, sql, parameters))
         try:
             return getattr(self._database.connection, method)(sql, parameters)
         except sqlite3.Error as error:
@@ -265,12 +264,5 @@ def _does(sql: str) -> str:
     return "reads" if sql.lstrip()[:6].lower() == "select" else "writes"
 
 
-def _kept(parameters: object) -> object:
+def _own(parameters: object) -> object:
     return parameters.copy() if isinstance(parameters, list | dict) else parameters
-
-
-def _keeping(rows: Iterable, kept: list) -> Iterator:
-    """The rows of parameters. Each is copied into `kept` when SQLite takes it."""
-    for row in rows:
-        kept.append(_kept(row))
-        yield row
