@@ -5,7 +5,7 @@ from collections.abc import Callable
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from ..model import Envelope
+from ..model import Envelope, Handler
 from .clock import DELIVER, RESTART, SESSION, varied
 from .execution import Execution
 from .faults import Fault
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 class Replica:
     """One process of a service. It handles one message at a time, and in parallel those of queues with prefetch. A
-    crash ends everything that is in flight in it."""
+    crash ends everything that is in flight in it.
+
+    workers: the limit of how much it handles and answers at once; 0 for none. A tick needs no worker.
+    line: the questions, and the sources of messages, that wait for a worker, in order of arrival. A waiting message
+        stays with its broker. At most `waiting` questions are in line."""
 
     def __init__(self, service: "ServiceRuntime", number: int):
         self.service, self.number = service, number
@@ -34,6 +38,9 @@ class Replica:
         self.busy: Execution | None = None  # of the message that it fetches or handles
         self.sources: deque[Reader | WorkQueue] = deque()  # sources that have a message for it
         self.running: dict[Execution, None] = {}  # in parallel with it, as an ordered set
+        self.workers: int = service.workers or 0
+        self.line: deque[Execution | Reader | WorkQueue] = deque()
+        self.handing_out = False  # work to free workers
         self.held: list[tuple[Callable, Any]] = []  # what a pause holds back
         self.silent_since: int | None = None
         self.session: Timer | None = None
@@ -49,6 +56,8 @@ class Replica:
         if self.busy is not None or not self.reachable:
             if source not in self.sources:
                 self.sources.append(source)
+            return
+        if self.workers and not self.has_room(source):
             return
         self.busy = execution = source.next_execution(self)
         if execution is None:
@@ -71,6 +80,10 @@ class Replica:
             execution.source.offer()
         if self.next_version is not None:
             self._switch_soon()
+        if self.workers:
+            while self.sources and self.busy is None and self.reachable:
+                self.offer(self.sources.popleft())  # joins the line if no worker is free
+            self._hand_out()
 
     def take_next(self) -> None:
         """Fetch from the source that has waited longest, unless a message is in hand."""
@@ -81,14 +94,7 @@ class Replica:
         self.running.pop(execution, None)
         if self.next_version is not None:
             self._switch_soon()
-
-    def has_room(self, source: "Reader | WorkQueue") -> bool:
-        """Whether it may fetch one more message, in addition to those that it has."""
-        return True
-
-    def admits(self, execution: Execution) -> bool:
-        """Whether the answer to a question may begin."""
-        return True
+        self._hand_out()
 
     def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
         """A new execution of a question or a tick, in parallel with the message in hand."""
@@ -97,8 +103,61 @@ class Replica:
         return execution
 
     def in_flight(self) -> list[Execution]:
-        """The executions that it fetches, handles and answers."""
-        return [*self.running] if self.busy is None else [self.busy, *self.running]
+        """The executions that it fetches, handles and answers, and the questions in line."""
+        busy = [] if self.busy is None else [self.busy]
+        return [*busy, *self.running, *self.questions]
+
+    # -- workers
+
+    @property
+    def at_work(self) -> int:
+        """The number of workers that are busy. A message occupies one from its fetch on."""
+        work = (one.item is not None or isinstance(one.handler, Handler) for one in self.running)
+        return sum(work) + (self.busy is not None)
+
+    @property
+    def questions(self) -> list[Execution]:
+        """The questions and asked commands in line."""
+        return [one for one in self.line if isinstance(one, Execution)]
+
+    def admits(self, execution: Execution) -> bool:
+        """Whether a worker is free for a question. If not, the question joins the line or is turned away."""
+        if not self.workers or (self.at_work < self.workers and not self.line):
+            return True
+        del self.running[execution]
+        most, ahead = self.service.most_waiting, len(self.questions)
+        if most is not None and ahead >= most:
+            execution.record_step("busy", None, f"{self.at_work} at work, {ahead} in line")
+            execution.source.turn_away(execution)
+        else:
+            self.line.append(execution)
+            execution.record_step("waiting", None, f"{ahead} before it")
+        return False
+
+    def has_room(self, source: "Reader | WorkQueue") -> bool:
+        """Whether a worker is free for a message. If not, its source joins the line."""
+        if not self.workers:
+            return True
+        room = self.at_work < self.workers and (self.handing_out or not self.line)
+        if not room and source not in self.line:
+            self.line.append(source)
+        return room
+
+    def _hand_out(self) -> None:
+        """Give free workers to what has waited longest, including questions whose asker has given up."""
+        if self.handing_out:  # what begins here may also end here
+            return
+        self.handing_out = True
+        while self.line and not self.paused and self.at_work < self.workers:
+            first = self.line.popleft()
+            if isinstance(first, Execution):
+                self.running[first] = None
+                first.begin(first.source.handler)
+            elif first.partition is None:  # a queue, which may hand out several at once
+                first.offer()
+            else:
+                self.offer(first)
+        self.handing_out = False
 
     # -- deploys
 
@@ -127,14 +186,14 @@ class Replica:
     # -- crash and restart
 
     def crash(self, fault: Fault) -> None:
-        """Crash. What is in flight is lost with the memory. The database and the broker keep their state."""
+        """Crash. What is in flight or in line is lost with the memory. The database and the broker keep their state."""
         world = self.service.world
         world.record_step("crash", self.actor, fault="crash", detail=str(fault))
         self.up = self.paused = self.reachable = False
         self.stopped = world.now
-        in_flight = self.in_flight()
+        in_flight, in_line = self.in_flight(), self.questions
         self.busy, self.state = None, {}
-        for kept in (self.running, self.sources, self.held):
+        for kept in (self.running, self.sources, self.line, self.held):
             kept.clear()
         for execution in in_flight:
             execution.kill()
@@ -144,6 +203,8 @@ class Replica:
         if not self.left:
             world.schedule(world.now + down, self._restart, None)
         self.fall_silent()
+        for execution in in_line:
+            execution.record_step("lost", None, f"{self.service.name} crashed")
 
     def _restart(self, _: None) -> None:
         self.up, self.evicted = True, None

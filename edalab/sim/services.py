@@ -6,7 +6,6 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ..model import Envelope, Handler, Service
-from .capacity import LimitedReplica
 from .clock import SESSION, varied
 from .database import Database
 from .execution import Execution
@@ -36,7 +35,7 @@ class ServiceRuntime:
         self.cuts: dict[str | None, int] = {}  # a sender, or None for all -> when the cut ends
         self.cut = False  # from all
         self.ahead = 0  # of the true time, in ms
-        self.replicas = [self._replica(n + 1) for n in range(declaration.replicas)]
+        self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
         self.members = [*self.replicas]  # those that have not left the group
         self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
@@ -80,7 +79,7 @@ class ServiceRuntime:
     @property
     def in_line(self) -> int:
         """The number of questions that wait for a worker."""
-        return sum(len(getattr(replica, "questions", ())) for replica in self.replicas)
+        return sum(len(replica.questions) for replica in self.replicas)
 
     def handling(self) -> list[Execution]:
         """The executions of handlers that are under way."""
@@ -141,9 +140,6 @@ class ServiceRuntime:
         self.turn += 1
         return up[self.turn % len(up) - 1]
 
-    def _replica(self, number: int) -> Replica:
-        return (LimitedReplica if self.workers else Replica)(self, number)
-
     def scale(self, number: int) -> bool:
         """Change the number of replicas: new ones join the group, or the last ones leave it."""
         before, world = len(self.members), self.world
@@ -151,7 +147,7 @@ class ServiceRuntime:
             self.members.remove(replica)
             replica.leave()
         for _ in range(before, number):
-            replica = self._replica(len(self.replicas) + 1)
+            replica = Replica(self, len(self.replicas) + 1)
             self.replicas.append(replica)
             self.members.append(replica)
             world.record_step("join", replica.actor)
