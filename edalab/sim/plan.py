@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import Service, System, message_types
@@ -52,13 +53,6 @@ def parse(text: str, deploys: Iterable[Deploy] = ()) -> AnyFault:
     )
 
 
-class Visits:
-    """How often a run has reached a point, and what may strike there: `named` faults, by nth, and random actions."""
-
-    def __init__(self, named: dict[int, list[Fault]], chances: list[tuple[Callable, str]]):
-        self.number, self.named, self.chances = 0, named, chances
-
-
 class Plan:
     """The faults of one run: the `requested` ones, how often each of their points was reached, and those that `struck`.
 
@@ -75,7 +69,8 @@ class Plan:
         self.by_point: dict[Point, dict[int, list[Fault]]] = {}  # by point and nth
         self.rates: list[Faults] = []
         self.timed: list[AtTime] = []
-        self.visits: dict[Point, Visits] = {}
+        self.visits: dict[Point, int] = {}  # counted only where something may strike
+        self.chances = cache(self._chances)
         self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
@@ -108,24 +103,25 @@ class Plan:
             one.max_bytes or one.retention or one.max_poll_interval for one in topics
         ) or any(one.delivery == "at-most-once" or one.commit_every > 1 for one in handlers)
 
+    def _chances(self, point: Point) -> list[tuple[Callable[[int], bool], str]]:
+        """The random actions at a point, each with whether it strikes at the n-th visit."""
+        return [
+            (rates.chance(self.seed, point, each), each)
+            for rates in self.rates
+            for each in actions_at(self.system, point)
+            if rates.rate(each)
+        ]
+
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
         """Count a visit to a point. Returns the fault that strikes at this visit, or None.
 
         ineffective: whether the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
-        visits = self.visits.get(point)
-        if visits is None:
-            if not self.rates and point not in self.by_point:
-                return None
-            chances = [
-                (rates.chance(self.seed, point, each), each)
-                for rates in self.rates
-                for each in actions_at(self.system, point)
-                if rates.rate(each)
-            ]
-            visits = self.visits[point] = Visits(self.by_point.get(point, {}), chances)
-        visits.number = nth = visits.number + 1
-        struck = visits.named.get(nth, ())
-        for strikes, action in visits.chances:
+        named = self.by_point.get(point)
+        if named is None and not self.rates:
+            return None
+        self.visits[point] = nth = self.visits.get(point, 0) + 1
+        struck = named.get(nth, ()) if named else ()
+        for strikes, action in self.chances(point):
             if strikes(nth):
                 struck = [*struck, Fault(action, ".".join(point), nth)]
         if ineffective:
