@@ -65,7 +65,7 @@ class Replica:
             return
         world = self.service.world
         takes = 0 if source.skip_fetch else DELIVER
-        if takes and not world.fixed_latencies:
+        if not world.fixed_latencies and takes:
             takes = varied(takes, self.service.jitter)
         heappush(world.agenda, (world.now + takes, next(world.number), source.deliver, execution))
 
@@ -94,7 +94,8 @@ class Replica:
         self.running.pop(execution, None)
         if self.next_version is not None:
             self._switch_soon()
-        self._hand_out()
+        if self.line:
+            self._hand_out()
 
     def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
         """A new execution of a question or a tick, in parallel with the message in hand."""
