@@ -4,6 +4,7 @@ import pytest
 
 from edalab import Fault, Faults, Misuse, cut, pause
 from edalab.sim import parse_plan
+from edalab.sim.plan import parse
 
 PLAN = [
     Fault("crash", at="payments.commit.OrderPlaced", nth=2, seconds=3),
@@ -32,3 +33,7 @@ def test_the_texts_may_stand_by_themselves(between):
 def test_anything_else_is_refused_and_run_by_nobody(text):
     with pytest.raises(Misuse, match="is not a fault"):
         parse_plan(text)
+
+
+def test_a_text_in_a_list_of_faults_is_read_as_in_a_line():
+    assert [parse(text) for text in map(str, PLAN)] == PLAN
