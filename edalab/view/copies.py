@@ -16,11 +16,8 @@ from .outages import WORDS, outages_of
 from .picture import Picture, check_run
 from .scene import WIDTH, Box, Label, Scene
 
-_HEIGHT, _FIRST_ROW, _ROW = (
-    150,
-    30,
-    18,
-)  # px: height of the chart, top and height of rows of outages
+_HEIGHT, _ROW = 150, 18  # px: height of the chart, and of a row of outages
+_FIRST_ROW = 30  # px: top of the first of these rows
 _KINDS = ("was", "believed", "difference")  # of the lines
 _MOST_LEVELS = 10  # texts at most on the axis
 
