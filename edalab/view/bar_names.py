@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import Envelope
 from ..sim.steps import Step
-from ..text import clean, text_width
+from ..text import clean, shorten, text_width
 from .items import Bar
 from .labels import ALONG, LabelPlacer, Place
 from .scene import Label
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 _LETTERS = 16  # at most in a key or a value of a name
 _VALUES = 2  # at most in a name
+_TYPE = 50  # px of a shortened type
 OVER = 8  # px by which a name may reach over the next bar
 _NEXT = 40  # px between two attempts that are next to each other
 _BESIDE_HEAD = 15  # px from the left of a bar to words next to an arrow that enters it
+_LONG = 40  # px of a long bar
 _ORDINALS = {"2": "nd", "3": "rd"}
 _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
 
@@ -57,6 +59,7 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
         name, columns = clean(type_, 60), _columns([bar.envelope for bar in same], type_ in newer)
         first = _WORD.match(name)
         abbreviated = f"{first[0]}…" if first and first[0] != name else name
+        types = [*filter(None, dict.fromkeys((abbreviated, shorten(name, _TYPE, 11, True))))]
         for number, bar in enumerate(same):
             if not bar.named:
                 continue
@@ -68,7 +71,9 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
             long = f"{name} {', '.join(every)}".strip() + words
             brief = apart + words if telling else bar.words or name
             outcomes = [f"{text}, {bar.outcome}" for text in (short, brief) if bar.outcome]
-            shorter = [f"{abbreviated} {apart}".strip() + words, brief]
+            shorter = [f"{text} {apart}".strip() + words for text in types] + [brief]
+            if bar.words.endswith(" again"):
+                shorter.append(f"{apart} again".strip())
             titles[bar] = Title(short, long, brief, outcomes, shorter)
     return titles
 
@@ -184,10 +189,15 @@ class _Name:
         self.left = before.x + before.w if before else 0
         self.right = (after.x if after else layout.right) + OVER
         self.texts = [*self.title.outcomes, self.title.short] + [self.title.brief] * bool(bar.words)
+        self.attempt = ""
         if bar.words and bar.span[0] < bar.x:  # next to another attempt, a shorter text is enough
             self.texts = [bar.words] if bar.x - self.left < _NEXT else [*self.texts, bar.words]
-            attempt = bar.words.partition("attempt ")[2]
-            self.texts += [attempt + _ORDINALS.get(attempt, "th")] * (len(attempt) == 1)
+            self.attempt = bar.words.partition("attempt ")[2]
+        if len(self.attempt) == 1:
+            self.texts.append(self.attempt + _ORDINALS.get(self.attempt, "th"))
+        # Above the next bar it would look like that bar's name.
+        other = after and after.envelope.type != bar.envelope.type and after.w > _LONG
+        self.tight = bool(other or self.attempt)
 
     def at_level(self, level: int, abbreviated: bool) -> tuple[list[str], str, list[Place]]:
         """The texts that may begin at the bar in a line of labels, for `place_all`. In the nearest
@@ -195,7 +205,7 @@ class _Name:
         x, texts = self.bar.x, self.texts
         if abbreviated and not self.bar.words:
             texts = self.title.shorter[:1]
-        if abs(level) == 1:
+        if abs(level) == 1 or self.tight:
             texts = [text for text in texts if x + text_width(text, 11, True) <= self.right]
         return texts, self.bar.kind, [(x, self.row.level(level), "start")]
 
@@ -223,10 +233,14 @@ class _Name:
         for text, places in spots.items():
             if label := placer.place([text], kind, places):
                 return label
-        further = [(x, self.row.level(n), "start") for n in (2, -2)]
+        if self.attempt:
+            return None
+        further = [] if self.tight else [(x, self.row.level(n), "start") for n in (2, -2)]
         if label := placer.place(self.texts, kind, further, ALONG - 1):
             return label
         for text in self.title.shorter:
             if label := placer.place([text], kind, self.spots(text) + further):
                 return label
-        return placer.place([*self.texts, *self.title.shorter], kind, [*further, *self.spots("")])
+        brief = [self.title.brief, self.title.shorter[-1]]
+        texts = brief if self.tight else [*self.texts, *self.title.shorter]
+        return placer.place(texts, kind, [*further, *self.spots("")])
