@@ -103,7 +103,7 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
         places += [(level, x - 5, "start"), (level, x + 6, "end")]
     if event.bar is None:
         places.append((0, x - 11, "end"))
-    if again:
+    if again or event.what == "takeover":  # there can be many, and they are not important
         places = [place for place in places if -2 < place[0] < 2]
     kind = "remark" if event.what in _REMARKS else "struck"
     if event.what == "refused" and event.bar and event.bar.refuses:
@@ -111,6 +111,12 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
     texts = [text, shorten(text, _SHORT, 11, True), _BRIEF.split(text)[0]]
     texts = texts[: 1 if event.what in ("note", "lost") else 3]
     row, own = layout.row(event), _own(event)
+    if event.what == "dead letter":  # unambiguous places only, and brief rather than far away
+        close = [place for place in places if -2 < place[0] < 2]
+        for some, where in ((texts[:1], close), (texts[2:], behind), (texts, places)):
+            if _write(layout, row, some, kind, where, own, strict=True):
+                return
+        return
     _write(layout, row, list(dict.fromkeys(texts)), kind, places, own, cut and not again)
 
 
@@ -122,17 +128,18 @@ def _write(
     places: list[LevelPlace],
     own: tuple[int, int],
     cut: bool = False,
-) -> None:
+    strict: bool = False,
+) -> Label | None:
     """Write the first text that fits near its row, or else further away. A label above or below other
-    items of the row than its `own` is only used if no text fits otherwise. With `cut`, the last text
-    is then shortened."""
+    items of the row than its `own` is only used if no text fits otherwise, and not at all if
+    `strict`. With `cut`, the last text is then shortened."""
     placer, label = layout.placer, None
     for text in texts:
         apart = [place for place in places if _apart(layout, row, text, kind, place, own)]
         for chosen in ([place for place in apart if -2 < place[0] < 2], apart):
             spots = [(x, row.level(level), anchor) for level, x, anchor in chosen]
             label = label or placer.place([text], kind, spots)
-    if label is None:
+    if label is None and not strict:
         spots = [(x, row.level(level), anchor) for level, x, anchor in places]
         if cut:
             brief, bold = texts[-1], LABELS[kind].bold
@@ -142,6 +149,7 @@ def _write(
         left, _, right, _ = label.extent()
         if any(start <= left and right <= end for start, end in row.outages):
             label.kind = "on span"
+    return label
 
 
 def _apart(
