@@ -473,6 +473,18 @@ def test_each_slider_can_be_played_from_event_to_event_and_begins_again_at_the_e
     assert play.playing
 
 
+def test_who_moves_the_slider_stops_it_also_in_a_stream_chosen_later():
+    travel = TimeTravel(two_accounts(), None, balance, 0)
+    for stream in ("account-8", "account-7"):
+        travel.stream.value = stream
+        for keyword, play in travel.play.items():
+            play.playing = True
+            play.advance(0)
+            slider = getattr(travel, keyword)
+            slider.slider.value = 1 - slider.index
+            assert not play.playing, (stream, keyword)
+
+
 def test_a_slider_that_is_renewed_can_still_be_played():
     travel = TimeTravel(two_accounts(), "account-8", balance, 0)
     travel.stream.value = "account-7"

@@ -51,7 +51,7 @@ class Player(Settling, anywidget.AnyWidget):
         self._clock = 0.0
         self.watch(self._started_or_stopped, self, trait="playing")
         self.watch(self._ticked, self, trait="clock")
-        self.watch(self._moved, cursor.slider)
+        cursor.followers.append(self._moved)
         # At an end, a button does not move the slider.
         self.watch(lambda: self.set_trait("playing", False), cursor.back, cursor.forward)
 
@@ -131,5 +131,5 @@ class Player(Settling, anywidget.AnyWidget):
             raise
 
     def _moved(self) -> None:
-        if not self._cursor._settling:  # by hand, not by another run
+        if not self._settling:  # by hand
             self.playing = False

@@ -35,6 +35,7 @@ class MomentSlider(Settling):
         self.stops: Sequence[int] = [0]  # indices at which the buttons and a player stop
         self.index = 0
         self._changed, self._wanted = changed, math.inf
+        self.followers: list[Callable[[], object]] = []  # called when the slider is moved
         self.watch(self._moved, self.slider)
         self.back = ipywidgets.Button(description="◀ step", tooltip="to the moment before")
         self.forward = ipywidgets.Button(description="step ▶", tooltip="to the moment after")
@@ -94,6 +95,8 @@ class MomentSlider(Settling):
         self.index = min(self.slider.value, len(self.times) - 1)
         self._wanted = math.inf if self.index == len(self.times) - 1 else self.times[self.index]
         self._write()
+        for follow in self.followers:
+            follow()
         self._changed()
 
     def _write(self) -> None:
