@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from types import CodeType, FrameType
 
@@ -202,12 +203,14 @@ def _probe_others() -> None:
             _prober = threading.current_thread()
         pause, frames = PROBE_EVERY, sys._current_frames()
         for thread, running in list(_running.items()):
-            if thread == main or thread not in frames or not running:
+            if thread == main or thread not in frames:
                 continue
-            if running[-1].look(frames[thread]):
-                raises = ctypes.py_object(TooLong)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raises)
-            pause = min(pause, _pause(running[-1]))
+            # The thread may go on meanwhile: its call ends, or CPython takes another object for its frame.
+            with suppress(AttributeError, IndexError):
+                if running[-1].look(frames[thread]):
+                    raises = ctypes.py_object(TooLong)
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raises)
+                pause = min(pause, _pause(running[-1]))
 
 
 def _pause(watched: Watched) -> float:

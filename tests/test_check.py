@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,7 @@ import numpy
 import pytest
 
 from edalab import Claim, Event, System, simulate, stuck
-from edalab.errors import Misuse
+from edalab.errors import Hung, Misuse
 from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
 from edalab.practice.answer import Answer
@@ -333,6 +334,34 @@ def test_one_line_that_never_ends_is_stopped(monkeypatch, swallowed):
     said = "payments.charge runs for ever without an await: line 3 of charge"
     assert result.anomaly == "does not end" and said in result.evidence
     assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+
+
+def test_a_loop_in_a_thread_is_found_although_a_frame_could_not_be_read_once(monkeypatch):
+    look, failed = stuck.Watched.look, []
+
+    def first_in_vain(watched, frame):
+        if not failed:
+            failed.append(frame)
+            raise AttributeError("'function' object has no attribute 'f_code'")
+        return look(watched, frame)
+
+    monkeypatch.setattr(stuck.Watched, "look", first_in_vain)
+    monkeypatch.setattr(stuck, "SECONDS", 0.1)
+    monkeypatch.setattr(stuck, "PROBE_EVERY", 0.05)
+
+    raised = []
+
+    def endless():
+        try:
+            with stuck.watched("the count"):
+                _spin()
+        except Hung as hung:
+            raised.append(str(hung))
+
+    thread = threading.Thread(target=endless, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert failed and "the count runs for ever" in raised[0]
 
 
 def test_a_check_works_in_a_thread_as_well():

@@ -18,7 +18,7 @@ from .claim import Claim, Verdict, claims_of
 from .deploys import Deploys, Placed
 from .exploration import Exploration, Schedule, recorded
 
-_CHUNK = 32  # schedules for an executor at once
+_CHUNK = 64  # schedules for an executor at once: Dask needs a few ms for each chunk
 _YOUNG = 4_000  # objects: what a run leaves is freed before it has left the processor's caches
 _DEPLOYS_BUDGET = 1_000
 _UNJUDGED = Verdict("", "not exercised", None, "")
