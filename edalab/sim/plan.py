@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache
+from typing import Any
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import Service, System, message_types
@@ -53,6 +53,18 @@ def parse(text: str, deploys: Iterable[Deploy] = ()) -> AnyFault:
     )
 
 
+class OnDemand(dict):
+    """A dict that makes a missing value from its key. (To make a `functools.cache` takes a hundredth of a short run.)"""
+
+    def __init__(self, make: Callable):
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, key: Any) -> Any:
+        value = self[key] = self.make(key)
+        return value
+
+
 class Plan:
     """The faults of one run: the `requested` ones, how often each of their points was reached, and those that `struck`.
 
@@ -70,7 +82,7 @@ class Plan:
         self.rates: list[Faults] = []
         self.timed: list[AtTime] = []
         self.visits: dict[Point, int] = {}  # counted only where something may strike
-        self.chances = cache(self._chances)
+        self.chances = OnDemand(self._chances)  # by point
         self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
@@ -121,7 +133,7 @@ class Plan:
             return None
         self.visits[point] = nth = self.visits.get(point, 0) + 1
         struck = named.get(nth, ()) if named else ()
-        for strikes, action in self.chances(point):
+        for strikes, action in self.chances[point]:
             if strikes(nth):
                 struck = [*struck, Fault(action, ".".join(point), nth)]
         if ineffective:

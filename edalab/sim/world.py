@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from functools import cache
 from heapq import heappop, heappush
 from itertools import count
 from types import FrameType
@@ -21,7 +20,7 @@ from .dead_letters import DeadLetters
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
-from .plan import Plan
+from .plan import OnDemand, Plan
 from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
@@ -88,7 +87,8 @@ class World:
         self.misuse: Misuse | None = None
         self.types: dict[tuple[str, int], type[Message]] = {}
         self.warnings: list[str] = []
-        self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
+        self.channel_of = OnDemand(self._channel_of).__getitem__
+        self.answerer = OnDemand(self._answerer).__getitem__
         self.channels: dict[str, Log | WorkQueue] = {}
         self.dead_letters = DeadLetters(self)
         self.unhandled_events: Counter[str] = Counter()  # events without a handler, by type
