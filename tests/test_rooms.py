@@ -55,7 +55,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11704, "library": 24475, "exercises": 6131}
+LINES = {"core": 11705, "library": 24476, "exercises": 6131}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -18,7 +18,7 @@ from .claim import Claim, Verdict, claims_of
 from .deploys import Deploys, Placed
 from .exploration import Exploration, Schedule, recorded
 
-_CHUNK = 64  # schedules for an executor at once: Dask needs a few ms for each chunk
+_LEAST, _MOST = 16, 64  # schedules for an executor at once: Dask needs a few ms for each chunk
 _YOUNG = 4_000  # objects: what a run leaves is freed before it has left the processor's caches
 _DEPLOYS_BUDGET = 1_000
 _UNJUDGED = Verdict("", "not exercised", None, "")
@@ -142,7 +142,8 @@ def _try_all(
     import cloudpickle  # pickles what a notebook defines by value
 
     try_chunk = partial(_try_chunk, cloudpickle.dumps(try_one), later)
-    chunks = (trials[first : first + _CHUNK] for first in range(0, len(trials), _CHUNK))
+    size = max(_LEAST, min(len(trials) // 8, _MOST))
+    chunks = (trials[first : first + size] for first in range(0, len(trials), size))
     # As bytes, because Dask names a task by its arguments, and would examine each fault for that.
     for tried in executor.map(try_chunk, [*map(pickle.dumps, chunks)]):
         yield from tried
