@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -182,6 +183,10 @@ def test_a_claim_that_tested_nothing_is_not_exercised():
         ({"claims": [charged], "seeds": []}, "at least one seed"),
         ({"claims": [charged], "seeds": 3}, "at least one seed, .* not 3"),
         ({"claims": [charged], "executor": 2}, "executor of concurrent.futures, .* not 2"),
+        (
+            {"claims": [charged], "executor": SimpleNamespace(submit=print)},
+            "executor of concurrent.futures",
+        ),
     ],
 )
 def test_bad_arguments_are_told(arguments, words):

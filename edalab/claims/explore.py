@@ -180,7 +180,7 @@ def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: 
         raise Misuse(f"{what}, not {shown(seeds)}")
     if budget is not None:
         check_whole("budget=", budget)
-    if executor is not None and not hasattr(executor, "submit"):
+    if executor is not None and not (hasattr(executor, "submit") and hasattr(executor, "map")):
         what = "executor= takes an executor of concurrent.futures, such as ProcessPoolExecutor()"
         raise Misuse(f"{what}, not {shown(executor)}")
 

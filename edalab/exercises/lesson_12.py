@@ -108,7 +108,7 @@ gives up too late
 waits too long
     How long is each of the nine waits of this order, and what do they add up to?
     If each wait is twice as long as the one before, they soon take minutes. All ten attempts and the waits between them have to fit into two minutes.
-    Set a limit to the longest wait, such as `min(8, 0.5 * 2**attempt)`.
+    Put a limit on the longest wait, such as `min(8, 0.5 * 2**attempt)`.
 all at once
     Many orders failed at the same moment. When does each of them ask again?
     If all wait equally long, or nearly so, they come back at the same moment. With `ctx.random` you can give each of them a different wait. A few milliseconds make no difference, because the provider needs 50 for each order.

@@ -35,7 +35,7 @@ class MomentSlider(Settling):
         self.stops: Sequence[int] = [0]  # indices at which the buttons and a player stop
         self.index = 0
         self._changed, self._wanted = changed, math.inf
-        self.followers: list[Callable[[], object]] = []  # called when the slider is moved
+        self.followers: list[Callable[[], object]] = []  # called when somebody moves the slider
         self.watch(self._moved, self.slider)
         self.back = ipywidgets.Button(description="◀ step", tooltip="to the moment before")
         self.forward = ipywidgets.Button(description="step ▶", tooltip="to the moment after")

@@ -17,7 +17,7 @@ KINDS |= dict.fromkeys(("replica", "replicas", "partitions"), int)
 
 
 class AtTime:
-    """A fault or change at a time of a run. A learner calls its class like a function, so it is named like one."""
+    """A fault or change at a time of a run. Its subclasses are named like functions, because learners call them so."""
 
     keeps_alive: ClassVar[bool] = False  # a run does not end before it
 

@@ -54,7 +54,7 @@ def parse(text: str, deploys: Iterable[Deploy] = ()) -> AnyFault:
 
 
 class OnDemand(dict):
-    """A dict that makes a missing value from its key. (To make a `functools.cache` takes a hundredth of a short run.)"""
+    """A dict that makes a missing value from its key. (Making a `functools.cache` takes a hundredth of a short run.)"""
 
     def __init__(self, make: Callable):
         super().__init__()
