@@ -247,3 +247,23 @@ def test_a_partition_of_a_second_topic_has_a_lane_of_its_own():
     scene = lanes(simulate(market, workload), "tea").scene
     names = ["prices partition 0", "scales partition 0", "scales partition 1"]
     assert [lane.tip for lane in scene.lanes] == names
+
+
+class Emailed(Event, topic="emails", key="item"):
+    item: str
+
+
+def test_replica_10_stands_below_replica_2():
+    shop = System("shop")
+    shop.queue("emails")
+
+    @shop.service("mail", replicas=11).on(Emailed)
+    def write(event): ...
+
+    async def many(ctx):
+        for _ in range(11):
+            await ctx.publish(Emailed(item="tea"), wait=False)
+
+    scene = lanes(simulate(shop, many), "tea").scene
+    names = [box.tip for box in scene.lanes]
+    assert names == [f"replica {number}" for number in range(1, 12)]

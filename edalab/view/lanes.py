@@ -167,9 +167,9 @@ class _Lanes:
             log = self.trace.run._world.channels.get(topic)
             if isinstance(log, Log) and len(log.partitions) <= _LANES:
                 names |= {_partition(topic, number) for number in range(len(log.partitions))}
-        return {
-            name: [one for one in (*mine, *others) if one.lane == name] for name in sorted(names)
-        }
+        # Each name ends in a number, so a longer one of the same kind comes later.
+        ordered = sorted(names, key=lambda name: (name.rpartition(" ")[0], len(name), name))
+        return {name: [one for one in (*mine, *others) if one.lane == name] for name in ordered}
 
     def _titles(self) -> dict[str, str]:
         """Map the id of each message to a short name that distinguishes it."""
